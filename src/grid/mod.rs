@@ -1,0 +1,1 @@
+//! Where the tissue is and which tiles cover it.

@@ -1,0 +1,37 @@
+//! slidestream segments whole-slide images and trains the models for it.
+//!
+//! ```text
+//! slide -> grid(tissue) -> N readers => batcher => model thread => stitcher -> vectorizer -> sinks
+//! folders -> augment => segmentation loss over nn -> optimizer -> checkpoint -> model package
+//! ```
+//! `=>` is a bounded channel, `->` a call. Modules are listed from the ground up; each uses only those before it,
+//! which `tests/architecture.rs` checks.
+
+pub mod error;
+pub mod geometry;
+
+pub mod budget;
+pub mod config;
+pub mod tile;
+
+pub mod data;
+pub mod grid;
+#[cfg(feature = "torch")]
+pub mod nn;
+pub mod slide;
+pub mod vectorize;
+
+pub mod infer;
+pub mod metrics;
+pub mod stitch;
+pub mod stream;
+
+pub mod sink;
+#[cfg(feature = "torch")]
+pub mod train;
+
+pub mod run;
+
+pub mod cli;
+
+pub use error::{Error, ErrorKind, Result};

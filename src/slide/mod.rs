@@ -1,0 +1,76 @@
+//! Slides in: one trait, one file a reader.
+
+use crate::error::Result;
+use crate::geometry::{Level, Rect, Size};
+use image::RgbImage;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// One level of a slide's pyramid.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct LevelInfo {
+    /// Pixels of this level.
+    pub size: Size,
+    /// Level-0 pixels a pixel of this level; 1 for level 0.
+    pub downsample: f64,
+}
+
+/// Micrometres per pixel of level 0, or why there are none.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mpp {
+    /// x and y.
+    Known(f64, f64),
+    /// The property's name, its value in quotes or `missing`.
+    Unusable {
+        /// The property that should hold it.
+        property: String,
+        /// What it holds instead.
+        value: String,
+    },
+}
+
+/// What every reader knows about its slide.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct SlideInfo {
+    /// `aperio`, `hamamatsu`, `png`, ...
+    pub vendor: String,
+    /// Which reader serves the pixels: `openslide 4.0.1`, `tiff`, `png`.
+    pub reader: String,
+    /// Finest first; never empty.
+    pub levels: Vec<LevelInfo>,
+    /// Micrometres per level-0 pixel.
+    pub mpp: Mpp,
+    /// Everything that the file says about itself.
+    pub properties: BTreeMap<String, String>,
+    /// Names of the label, macro and thumbnail images.
+    pub associated: Vec<String>,
+}
+
+impl SlideInfo {
+    /// Pixels of level 0.
+    pub fn size(&self) -> Size {
+        self.levels[0].size
+    }
+}
+
+/// A slide that can be read from many threads at once.
+pub trait SlideSource: Send + Sync {
+    /// The file that was opened.
+    fn path(&self) -> &Path;
+
+    /// Levels, mpp, vendor, properties.
+    fn info(&self) -> &SlideInfo;
+
+    /// The pixels of `region`, in the frame of `level`, as RGB8. What lies outside the slide or was not scanned is white.
+    ///
+    /// # Errors
+    /// [`Error::Read`](crate::Error::Read) with the place. A later read of a sound region succeeds all the same.
+    fn read(&self, level: u32, region: Rect<Level>) -> Result<RgbImage>;
+
+    /// One of [`SlideInfo::associated`], as RGB8.
+    ///
+    /// # Errors
+    /// If there is none of this name or it is damaged.
+    fn read_associated(&self, name: &str) -> Result<RgbImage>;
+}

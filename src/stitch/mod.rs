@@ -1,0 +1,1 @@
+//! From overlapping tiles to one answer for every pixel and every object.

@@ -1,0 +1,1 @@
+//! The bounded pipeline between slide and model.

@@ -1,0 +1,130 @@
+//! The nouns that flow: tiles, their predictions, and the objects found in them.
+
+use crate::budget::Permit;
+use crate::geometry::{Model, Rect};
+use uuid::Uuid;
+
+/// Where one tile lies. The cores of a plan never overlap; tiles do, by twice the halo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TileSpec {
+    /// Number of the tile in its plan, from 0, in row-major order.
+    pub index: u32,
+    /// Column of the tile in the grid of cores.
+    pub column: u32,
+    /// Row of the tile in the grid of cores.
+    pub row: u32,
+    /// The pixels that the model sees; may reach outside the slide.
+    pub tile: Rect<Model>,
+    /// The pixels that this tile answers for: the tile less its halo.
+    pub core: Rect<Model>,
+}
+
+impl TileSpec {
+    /// Bytes of the tile as RGB8.
+    pub fn rgb_bytes(&self) -> u64 {
+        self.tile.size().area() * 3
+    }
+}
+
+/// A tile that has been read.
+#[derive(Debug)]
+pub struct Tile {
+    /// Where it lies.
+    pub spec: TileSpec,
+    /// `tile.width x tile.height` RGB8 pixels; white outside the slide.
+    pub rgb: image::RgbImage,
+    /// The bytes that it holds of the pixel budget.
+    pub permit: Permit,
+}
+
+/// Class probabilities of one tile: `classes x height x width`, row-major, 255 for probability 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbabilityMaps {
+    /// Number of planes.
+    pub classes: usize,
+    /// Pixels a row.
+    pub width: u32,
+    /// Rows a plane.
+    pub height: u32,
+    /// `classes * height * width` values.
+    pub values: Vec<u8>,
+}
+
+impl ProbabilityMaps {
+    /// The plane of one class, `height x width`.
+    pub fn plane(&self, class: usize) -> &[u8] {
+        let area = self.width as usize * self.height as usize;
+        &self.values[class * area..(class + 1) * area]
+    }
+}
+
+/// A tile that the model has answered.
+#[derive(Debug)]
+pub struct Prediction {
+    /// Where it lies.
+    pub spec: TileSpec,
+    /// What the model said of every pixel of the tile, halo included.
+    pub maps: ProbabilityMaps,
+    /// The bytes that it holds of the prediction budget.
+    pub permit: Permit,
+}
+
+/// A polygon with holes. Rings are open here (the first point is not repeated) and run along pixel edges.
+/// Exterior rings run clockwise on the screen (y down) and holes counter-clockwise.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Outline {
+    /// The outer ring.
+    pub exterior: Vec<[f64; 2]>,
+    /// Inner rings.
+    pub holes: Vec<Vec<[f64; 2]>>,
+}
+
+impl Outline {
+    /// Area enclosed by the exterior less the holes, in square units of its frame.
+    pub fn area(&self) -> f64 {
+        ring_area(&self.exterior).abs() - self.holes.iter().map(|ring| ring_area(ring).abs()).sum::<f64>()
+    }
+
+    /// Every ring, the exterior first.
+    pub fn rings(&self) -> impl Iterator<Item = &Vec<[f64; 2]>> {
+        std::iter::once(&self.exterior).chain(&self.holes)
+    }
+
+    /// The same shape with every coordinate mapped, for changes of frame.
+    pub fn map(&self, point: impl Fn([f64; 2]) -> [f64; 2]) -> Self {
+        let ring = |ring: &Vec<[f64; 2]>| ring.iter().map(|&p| point(p)).collect();
+        Self { exterior: ring(&self.exterior), holes: self.holes.iter().map(ring).collect() }
+    }
+}
+
+/// Signed shoelace area; positive for a ring that runs clockwise on the screen (y down).
+pub fn ring_area(ring: &[[f64; 2]]) -> f64 {
+    let next = ring.iter().cycle().skip(1);
+    ring.iter().zip(next).map(|(a, b)| a[0] * b[1] - b[0] * a[1]).sum::<f64>() / 2.0
+}
+
+/// A named number about an object, such as `Area µm^2`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measurement {
+    /// Name with unit.
+    pub name: &'static str,
+    /// Value; not a number where it cannot be computed.
+    pub value: f64,
+}
+
+/// One segmented object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Object {
+    /// The same for the same slide, model and outline.
+    pub id: Uuid,
+    /// Index into the model's classes.
+    pub class: usize,
+    /// Mean probability of the object's pixels, 0 to 1.
+    pub score: f32,
+    /// Centre of gravity, level-0 pixels.
+    pub centroid: [f64; 2],
+    /// Level-0 pixels.
+    pub outline: Outline,
+    /// Area, perimeter, shape and staining.
+    pub measurements: Vec<Measurement>,
+}
