@@ -1,0 +1,3 @@
+//! Whole flows, bad input and the rules of the house; one binary, because each more costs a link with libtorch.
+
+mod architecture;
