@@ -1,6 +1,10 @@
 //! The command line: one file a subcommand.
 
+mod info;
+mod thumbnail;
+
 use clap::{Parser, Subcommand};
+use std::error::Error as _;
 use std::process::ExitCode;
 
 /// Segments whole-slide images and trains the models for it.
@@ -13,11 +17,35 @@ struct Arguments {
 
 /// One variant a subcommand, in the order of the help.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Info(info::InfoArgs),
+    Thumbnail(thumbnail::ThumbnailArgs),
+}
 
 /// Parses the process's arguments, runs the subcommand and says how it ended: 0 done, 1 failed, 2 wrong usage,
 /// 3 some tiles failed, 130 stopped by Ctrl-C.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match arguments.command {}
+    let ended = match Arguments::parse().command {
+        Command::Info(args) => info::run(args),
+        Command::Thumbnail(args) => thumbnail::run(args),
+    };
+    ended.unwrap_or_else(|error| {
+        report(&error);
+        ExitCode::FAILURE
+    })
+}
+
+/// Prints an error with its causes, leaving out a cause that its parent's message ends with already.
+fn report(error: &crate::Error) {
+    let mut message = error.to_string();
+    eprintln!("error: {message}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !message.ends_with(&text) {
+            eprintln!("  because: {text}");
+        }
+        message = text;
+        cause = error.source();
+    }
 }

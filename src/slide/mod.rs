@@ -1,5 +1,20 @@
 //! Slides in: one trait, one file a reader.
 
+mod kind;
+mod limits;
+mod mpp;
+mod open;
+#[cfg(feature = "openslide")]
+mod openslide;
+mod region;
+pub mod synthetic;
+mod thumbnail;
+
+pub use limits::Limits;
+pub use mpp::mpp;
+pub use open::open;
+pub use thumbnail::thumbnail;
+
 use crate::error::Result;
 use crate::geometry::{Level, Rect, Size};
 use image::RgbImage;
