@@ -1,3 +1,4 @@
 //! Whole flows, bad input and the rules of the house; one binary, because each more costs a link with libtorch.
 
 mod architecture;
+mod permits;
