@@ -1,0 +1,411 @@
+//! The U-Net of GenSelfDiff-HIS (Purma et al., IEEE TMI 2025, section III) and its named deviations.
+
+use super::attention::Attention;
+use super::blocks::{ResBlock, Widths};
+use super::layers::{Conv, Kernel, Norm, Result as TchResult};
+use super::time_embedding::{TimeEmbedding, step_zero};
+use super::{Init, Mode};
+use crate::config::NetworkSpec;
+use crate::error::{Error, Result};
+use tch::{Device, Kind, Tensor, nn};
+
+/// Two residual blocks, attention and a change of resolution: one level of the encoder or the decoder.
+#[derive(Debug)]
+struct Stage {
+    blocks: [ResBlock; 2],
+    attention: Option<Attention>,
+    /// To the next level's resolution; the deepest level of the encoder keeps its own.
+    resize: Option<Conv>,
+}
+
+/// A noise predictor for pre-training (3 output channels) or a segmentation network (one output channel a class).
+///
+/// With the default [`NetworkSpec`] it is the published network to the letter, also where that is surprising: the
+/// level-0 skip is computed and dropped, the head's block has no time term, and a block adds its time term after
+/// the activation. Parameters are named as in the published state dictionary (`net.downs.0.0.block1.proj.weight`).
+#[derive(Debug)]
+pub struct UNet {
+    stem: Conv,
+    time: Option<TimeEmbedding>,
+    downs: Vec<Stage>,
+    mid: (ResBlock, Option<Attention>, ResBlock),
+    ups: Vec<Stage>,
+    head_block: ResBlock,
+    head: Conv,
+    spec: NetworkSpec,
+    out_channels: i64,
+}
+
+impl UNet {
+    /// Adds the network's float32 parameters to `vs`, below `net`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a senseless `spec`; [`Error::Compute`] if the device has no room for the parameters.
+    pub fn new(vs: &nn::Path, spec: &NetworkSpec, out_channels: i64, init: Init) -> Result<Self> {
+        spec.validate()?;
+        if out_channels < 1 {
+            return Err(Error::config("out_channels", out_channels, "must be 1 or more"));
+        }
+        Self::build(&(vs / "net"), spec, out_channels, init).map_err(Error::compute("creating the network"))
+    }
+
+    fn build(vs: &nn::Path, spec: &NetworkSpec, out_channels: i64, init: Init) -> TchResult<Self> {
+        let (dim, norm) = (spec.dim, spec.normalisation);
+        let time = spec.time_embedding.then_some(4 * dim);
+        let stem_width = dim / 3 * 2;
+        let widths: Vec<i64> = std::iter::once(stem_width).chain(spec.multipliers.iter().map(|m| m * dim)).collect();
+        let block = |vs: nn::Path, input, output| ResBlock::new(&vs, Widths { input, output, time }, norm, init);
+        let stage = |vs: nn::Path, input, output, resize: Option<Kernel>| {
+            let attention = || Attention::linear(&(&vs / "2"), output, init);
+            Ok(Stage {
+                blocks: [block(&vs / "0", input, output)?, block(&vs / "1", output, output)?],
+                attention: spec.attention.then(attention).transpose()?,
+                resize: resize.map(|kernel| Conv::new(&(&vs / "3"), output, output, kernel, init)).transpose()?,
+            })
+        };
+
+        let levels = spec.multipliers.len();
+        let stem = Conv::new(&(vs / "init_conv"), 3, stem_width, Kernel::STEM, init)?;
+        let embedding = || TimeEmbedding::new(&(vs / "time_mlp"), dim);
+        let embedding = spec.time_embedding.then(embedding).transpose()?;
+        let downs = (0..levels).map(|level| {
+            let resize = (level + 1 < levels).then_some(Kernel::DOWN);
+            stage(vs / "downs" / level, widths[level], widths[level + 1], resize)
+        });
+        let downs = downs.collect::<TchResult<Vec<_>>>()?;
+        let deepest = widths[levels];
+        let attention = || Attention::full(&(vs / "mid_attn"), deepest, init);
+        let mid = (
+            block(vs / "mid_block1", deepest, deepest)?,
+            spec.attention.then(attention).transpose()?,
+            block(vs / "mid_block2", deepest, deepest)?,
+        );
+        // Down to level 1: level 0 has no stage of its own in the decoder.
+        let ups = (1..levels)
+            .rev()
+            .enumerate()
+            .map(|(i, level)| stage(vs / "ups" / i, 2 * widths[level + 1], widths[level], Some(Kernel::UP)));
+        let ups = ups.collect::<TchResult<Vec<_>>>()?;
+        let joined = if spec.full_resolution_skip { 2 * widths[1] } else { widths[1] };
+        let last = Widths { input: joined, output: dim, time: None };
+        let head_vs = vs / "final_conv";
+        Ok(Self {
+            stem,
+            time: embedding,
+            downs,
+            mid,
+            ups,
+            head_block: ResBlock::new(&(&head_vs / "0"), last, norm, init)?,
+            head: Conv::new(&(&head_vs / "1"), dim, out_channels, Kernel::POINT, init)?,
+            spec: spec.clone(),
+            out_channels,
+        })
+    }
+
+    /// The parameters that this network was built from.
+    pub fn spec(&self) -> &NetworkSpec {
+        &self.spec
+    }
+
+    /// Planes of the output.
+    pub fn out_channels(&self) -> i64 {
+        self.out_channels
+    }
+
+    /// `x` is `[N, 3, H, W]` with H and W multiples of [`NetworkSpec::stride_px`]; `steps` the diffusion step of each
+    /// image, `[N]` of int64 from 0, or `None` for step 0, the clean image of segmentation. Gives float32
+    /// `[N, out_channels, H, W]`: predicted noise, or logits.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for another shape of `x` and for steps in a network without a time embedding,
+    /// [`Error::Compute`] with libtorch's message otherwise.
+    pub fn forward(&self, x: &Tensor, steps: Option<&Tensor>, mode: Mode) -> Result<Tensor> {
+        self.check(x)?;
+        if steps.is_some() && self.time.is_none() {
+            let reason = "a network without a time embedding takes no diffusion steps";
+            return Err(Error::config("network.time_embedding", false, reason));
+        }
+        self.compute(x, steps, mode).map_err(Error::compute("running the network"))
+    }
+
+    fn check(&self, x: &Tensor) -> Result<()> {
+        let stride = i64::from(self.spec.stride_px());
+        let got = x.size();
+        match got[..] {
+            [n, 3, h, w] if n > 0 && h > 0 && w > 0 && h % stride == 0 && w % stride == 0 => Ok(()),
+            _ => {
+                let field = "input shape";
+                let reason = format!("must be [N, 3, H, W] with H and W multiples of {stride}");
+                Err(Error::config(field, format!("{got:?}"), reason))
+            }
+        }
+    }
+
+    fn compute(&self, x: &Tensor, steps: Option<&Tensor>, mode: Mode) -> TchResult<Tensor> {
+        let time = self.embed(steps, x.device())?;
+        let time = time.as_ref();
+        let mut x = self.stem.forward(&x.f_to_kind(mode.compute)?, mode)?;
+        let mut skips = Vec::with_capacity(self.downs.len());
+        for stage in &self.downs {
+            x = stage.features(&x, time, mode)?;
+            skips.push(x.shallow_clone());
+            if let Some(resize) = &stage.resize {
+                x = resize.forward(&x, mode)?;
+            }
+        }
+        x = self.mid.0.forward(&x, time, mode)?;
+        if let Some(attention) = &self.mid.1 {
+            x = attention.forward(x, mode)?;
+        }
+        x = self.mid.2.forward(&x, time, mode)?;
+        for stage in &self.ups {
+            let skip = skips.pop().expect("one skip a level, and the decoder has a level less");
+            x = stage.features(&Tensor::f_cat(&[x, skip], 1)?, time, mode)?;
+            if let Some(resize) = &stage.resize {
+                x = resize.forward(&x, mode)?;
+            }
+        }
+        if self.spec.full_resolution_skip {
+            let skip = skips.pop().expect("level 0 is left");
+            x = Tensor::f_cat(&[x, skip], 1)?;
+        }
+        self.head.forward(&self.head_block.forward(&x, None, mode)?, mode)?.f_to_kind(Kind::Float)
+    }
+
+    /// The activated embedding of the steps, `[N or 1, 4 * dim]`.
+    fn embed(&self, steps: Option<&Tensor>, device: Device) -> TchResult<Option<Tensor>> {
+        let Some(time) = &self.time else { return Ok(None) };
+        let steps = match steps {
+            Some(steps) => steps.shallow_clone(),
+            None => step_zero(device)?,
+        };
+        time.forward(&steps)?.f_silu().map(Some)
+    }
+
+    /// The same network for inference at step 0: batch normalisation folded into the convolutions, every block's
+    /// time term a constant, parameters detached and in `kind`. Give `kind` as the precision of its forward passes too.
+    ///
+    /// # Errors
+    /// [`Error::Compute`] with libtorch's message.
+    pub fn folded(&self, kind: Kind, device: Device) -> Result<Self> {
+        let _guard = tch::no_grad_guard();
+        self.fold(kind, device).map_err(Error::compute("folding the network"))
+    }
+
+    fn fold(&self, kind: Kind, device: Device) -> TchResult<Self> {
+        let time = self.embed(None, device)?;
+        let time = time.as_ref();
+        let conv = |conv: &Conv| conv.folded(&Norm::None, kind).map(|(conv, _)| conv);
+        let attention = |attention: &Option<Attention>| attention.as_ref().map(|a| a.folded(kind)).transpose();
+        let stage = |stage: &Stage| {
+            Ok(Stage {
+                blocks: [stage.blocks[0].folded(time, kind)?, stage.blocks[1].folded(time, kind)?],
+                attention: attention(&stage.attention)?,
+                resize: stage.resize.as_ref().map(conv).transpose()?,
+            })
+        };
+        Ok(Self {
+            stem: conv(&self.stem)?,
+            time: None,
+            downs: self.downs.iter().map(stage).collect::<TchResult<_>>()?,
+            mid: (self.mid.0.folded(time, kind)?, attention(&self.mid.1)?, self.mid.2.folded(time, kind)?),
+            ups: self.ups.iter().map(stage).collect::<TchResult<_>>()?,
+            head_block: self.head_block.folded(None, kind)?,
+            head: conv(&self.head)?,
+            spec: self.spec.clone(),
+            out_channels: self.out_channels,
+        })
+    }
+}
+
+impl Stage {
+    fn features(&self, x: &Tensor, time: Option<&Tensor>, mode: Mode) -> TchResult<Tensor> {
+        let x = self.blocks[0].forward(x, time, mode)?;
+        let x = self.blocks[1].forward(&x, time, mode)?;
+        match &self.attention {
+            Some(attention) => attention.forward(x, mode),
+            None => Ok(x),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Normalisation;
+    use crate::nn::weights;
+    use std::collections::BTreeMap;
+
+    fn parameters(spec: &NetworkSpec, out_channels: i64) -> BTreeMap<String, i64> {
+        let vs = nn::VarStore::new(Device::Cpu);
+        UNet::new(&vs.root(), spec, out_channels, Init::Default).unwrap();
+        vs.variables().into_iter().map(|(name, tensor)| (name, tensor.numel() as i64)).collect()
+    }
+
+    fn total(spec: &NetworkSpec, out_channels: i64) -> i64 {
+        parameters(spec, out_channels).values().sum()
+    }
+
+    fn of_widths(dim: i64, multipliers: &[i64]) -> NetworkSpec {
+        NetworkSpec { dim, multipliers: multipliers.to_vec(), ..NetworkSpec::default() }
+    }
+
+    /// A network far smaller than the published one but with all of its parts.
+    fn small(local: bool) -> NetworkSpec {
+        NetworkSpec {
+            normalisation: if local { Normalisation::Batch } else { Normalisation::Group },
+            attention: !local,
+            full_resolution_skip: local,
+            time_embedding: !local,
+            ..of_widths(16, &[1, 2, 3])
+        }
+    }
+
+    /// The network, input, steps and exact output of one of the files that `tests/golden/unet_reference.py` wrote.
+    fn golden(name: &str, spec: &NetworkSpec) -> (UNet, Tensor, Option<Tensor>, Tensor) {
+        let path = format!("{}/tests/golden/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
+        let mut tensors = weights::decode(&std::fs::read(path).unwrap(), name).unwrap();
+        let (input, output) = (tensors.remove("golden.input").unwrap(), tensors.remove("golden.output").unwrap());
+        let steps = tensors.remove("golden.steps");
+        let vs = nn::VarStore::new(Device::Cpu);
+        let net = UNet::new(&vs.root(), spec, 3, Init::Reference).unwrap();
+        weights::assign(&vs, &tensors, name, &[]).unwrap();
+        (net, input, steps, output)
+    }
+
+    fn farthest(a: &Tensor, b: &Tensor) -> f64 {
+        assert_eq!(a.size(), b.size());
+        f64::try_from((a - b).abs().max()).unwrap()
+    }
+
+    const EVAL: Mode = Mode::eval(Kind::Float);
+
+    #[test]
+    fn the_published_network_has_the_published_parameters() {
+        let spec = NetworkSpec::default();
+        let names = parameters(&spec, 3);
+        assert_eq!(names.len(), 256);
+        assert_eq!(names.values().sum::<i64>(), 31_267_083);
+        let table = [
+            ("init_conv", 6_216),
+            ("time_mlp", 82_432),
+            ("downs.0.0", 80_640),
+            ("downs.0.1", 90_560),
+            ("downs.0.2", 33_088),
+            ("downs.0.3", 65_600),
+            ("downs.1.0", 263_168),
+            ("downs.1.1", 328_576),
+            ("downs.1.2", 66_176),
+            ("downs.1.3", 262_272),
+            ("downs.2.0", 985_088),
+            ("downs.2.1", 1_246_976),
+            ("downs.2.2", 132_352),
+            ("downs.2.3", 1_048_832),
+            ("downs.3.0", 3_805_184),
+            ("downs.3.1", 4_853_248),
+            ("downs.3.2", 264_704),
+            ("mid_block1", 4_853_248),
+            ("mid_block2", 4_853_248),
+            ("mid_attn", 263_680),
+            ("ups.0.0", 3_278_848),
+            ("ups.0.1", 1_246_976),
+            ("ups.0.2", 132_352),
+            ("ups.0.3", 1_048_832),
+            ("ups.1.0", 836_608),
+            ("ups.1.1", 328_576),
+            ("ups.1.2", 66_176),
+            ("ups.1.3", 262_272),
+            ("ups.2.0", 217_600),
+            ("ups.2.1", 90_560),
+            ("ups.2.2", 33_088),
+            ("ups.2.3", 65_600),
+            ("final_conv.0", 74_112),
+            ("final_conv.1", 195),
+        ];
+        for (module, want) in table {
+            let prefix = format!("net.{module}.");
+            let got: i64 = names.iter().filter(|(name, _)| name.starts_with(&prefix)).map(|(_, n)| n).sum();
+            assert_eq!(got, want, "{module}");
+        }
+        assert_eq!(table.iter().map(|(_, n)| n).sum::<i64>(), 31_267_083, "the table covers every module");
+        assert_eq!([2, 3, 4].map(|classes| total(&spec, classes)), [31_267_018, 31_267_083, 31_267_148]);
+    }
+
+    #[test]
+    fn the_width_ablation_of_the_paper_has_its_parameters() {
+        assert_eq!(total(&of_widths(64, &[1, 2, 4]), 3), 8_243_723);
+        assert_eq!(total(&of_widths(32, &[1, 2, 4, 8]), 3), 8_073_331);
+        assert_eq!(total(&of_widths(64, &[1, 2, 3, 4]), 3), 13_044_107);
+        assert_eq!(total(&of_widths(64, &[1, 2, 4, 8, 16]), 3), 121_222_923);
+    }
+
+    #[test]
+    fn outputs_equal_the_reference_for_every_variant() {
+        for (name, spec) in [("unet_published", small(false)), ("unet_local", small(true))] {
+            let (net, input, steps, output) = golden(name, &spec);
+            let got = tch::no_grad(|| net.forward(&input, steps.as_ref(), EVAL)).unwrap();
+            assert!(farthest(&got, &output) < 1e-5, "{name}: {:e}", farthest(&got, &output));
+            let with_gradients = net.forward(&input, steps.as_ref(), EVAL).unwrap();
+            assert!(farthest(&with_gradients, &output) < 1e-5, "{name}: operations in place change the result");
+        }
+    }
+
+    #[test]
+    fn bfloat16_stays_near_float32_and_gives_float32() {
+        for (name, spec) in [("unet_published", small(false)), ("unet_local", small(true))] {
+            let (net, input, steps, output) = golden(name, &spec);
+            let got = tch::no_grad(|| net.forward(&input, steps.as_ref(), Mode::eval(Kind::BFloat16))).unwrap();
+            assert_eq!(got.kind(), Kind::Float);
+            let share = f64::try_from((&got - &output).square().mean(Kind::Float).sqrt() / output.std(true)).unwrap();
+            assert!(share < 0.03, "{name}: root mean square deviation is {share} of the output's spread");
+        }
+    }
+
+    #[test]
+    fn folding_changes_nothing_but_rounding() {
+        for (name, spec) in [("unet_published", small(false)), ("unet_local", small(true))] {
+            let (net, input, ..) = golden(name, &spec);
+            let folded = net.folded(Kind::Float, Device::Cpu).unwrap();
+            let forward = |net: &UNet| tch::no_grad(|| net.forward(&input, None, EVAL)).unwrap();
+            let (whole, folded) = (forward(&net), forward(&folded));
+            assert!(farthest(&whole, &folded) < 1e-4, "{name}: {:e}", farthest(&whole, &folded));
+        }
+    }
+
+    #[test]
+    fn no_steps_means_step_0_for_every_image() {
+        let (net, input, ..) = golden("unet_published", &small(false));
+        let zeros = Tensor::zeros([2], (Kind::Int64, Device::Cpu));
+        let forward = |steps| tch::no_grad(|| net.forward(&input, steps, EVAL)).unwrap();
+        let distance = farthest(&forward(None), &forward(Some(&zeros)));
+        assert!(distance < 1e-5, "{distance:e}");
+    }
+
+    #[test]
+    fn every_parameter_gets_a_gradient_and_no_statistic_does() {
+        for spec in [small(false), small(true)] {
+            for compute in [Kind::Float, Kind::BFloat16] {
+                let vs = nn::VarStore::new(Device::Cpu);
+                let net = UNet::new(&vs.root(), &spec, 3, Init::Default).unwrap();
+                let x = Tensor::rand([2, 3, 32, 32], (Kind::Float, Device::Cpu));
+                net.forward(&x, None, Mode::train(compute)).unwrap().square().mean(Kind::Float).backward();
+                for (name, tensor) in vs.variables() {
+                    let learned = tensor.grad().defined() && f64::try_from(tensor.grad().abs().max()).unwrap() > 0.0;
+                    assert_eq!(learned, !name.contains(".running_"), "{name} in {compute:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn shapes_and_steps_that_cannot_be_used_are_refused_with_the_cure() {
+        let (net, ..) = golden("unet_local", &small(true));
+        let zeros = |size: [i64; 4]| Tensor::zeros(size, (Kind::Float, Device::Cpu));
+        let error = net.forward(&zeros([1, 3, 30, 32]), None, EVAL).unwrap_err().to_string();
+        assert!(error.contains("[1, 3, 30, 32]") && error.contains("multiples of 4"), "{error}");
+        assert!(net.forward(&zeros([1, 1, 32, 32]), None, EVAL).is_err());
+        let steps = Tensor::zeros([1], (Kind::Int64, Device::Cpu));
+        let error = net.forward(&zeros([1, 3, 32, 32]), Some(&steps), EVAL).unwrap_err().to_string();
+        assert!(error.contains("network.time_embedding"), "{error}");
+    }
+}
