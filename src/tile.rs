@@ -128,3 +128,16 @@ pub struct Object {
     /// Area, perimeter, shape and staining.
     pub measurements: Vec<Measurement>,
 }
+
+/// Final class indices of one core at the model's mpp, row-major.
+#[derive(Debug, Clone)]
+pub struct ClassBlock {
+    /// Column and row in the grid of cores.
+    pub column: u32,
+    /// Row in the grid of cores.
+    pub row: u32,
+    /// Where it lies.
+    pub core: Rect<Model>,
+    /// `core.width x core.height` class indices.
+    pub classes: Vec<u8>,
+}

@@ -1,21 +1,7 @@
 //! Results out: one trait, one file a format.
 
 use crate::error::Result;
-use crate::geometry::{Model, Rect};
-use crate::tile::Object;
-
-/// A block of final class indices at the model's mpp: one core, row-major.
-#[derive(Debug, Clone)]
-pub struct ClassBlock {
-    /// Column and row in the grid of cores.
-    pub column: u32,
-    /// Row in the grid of cores.
-    pub row: u32,
-    /// Where it lies.
-    pub core: Rect<Model>,
-    /// `core.width x core.height` class indices.
-    pub classes: Vec<u8>,
-}
+use crate::tile::{ClassBlock, Object};
 
 /// Takes results as they become final, in any order, and finishes a file.
 pub trait Sink: Send {
