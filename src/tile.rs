@@ -132,7 +132,7 @@ pub struct Object {
 /// Final class indices of one core at the model's mpp, row-major.
 #[derive(Debug, Clone)]
 pub struct ClassBlock {
-    /// Column and row in the grid of cores.
+    /// Column in the grid of cores.
     pub column: u32,
     /// Row in the grid of cores.
     pub row: u32,

@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn a_disc_loses_most_corners_and_little_area() {
         let outline = disc(40.0);
-        let simple = simplify(&outline, 0.8);
+        let simple = simplify(&outline, 1.5);
         assert!(simple.exterior.len() * 2 < outline.exterior.len(), "{} corners", simple.exterior.len());
         assert!((simple.area() / outline.area() - 1.0).abs() < 0.02, "{} of {}", simple.area(), outline.area());
     }

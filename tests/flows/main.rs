@@ -1,4 +1,5 @@
 //! Whole flows, bad input and the rules of the house; one binary, because each more costs a link with libtorch.
 
 mod architecture;
+mod outline_validity;
 mod permits;
