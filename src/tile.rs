@@ -90,6 +90,25 @@ impl Outline {
         std::iter::once(&self.exterior).chain(&self.holes)
     }
 
+    /// A name for the outline of an object of `class`: the same for the same namespace, class and corners.
+    pub fn id(&self, namespace: Uuid, class: &str) -> Uuid {
+        let mut bytes = class.as_bytes().to_vec();
+        for ring in self.rings() {
+            bytes.push(b'|');
+            bytes.extend(ring.iter().flatten().flat_map(|value| value.to_le_bytes()));
+        }
+        Uuid::new_v5(&namespace, &bytes)
+    }
+
+    /// Smallest and largest x and y of the exterior; none for an empty outline.
+    pub fn bounds(&self) -> Option<([f64; 2], [f64; 2])> {
+        let first = *self.exterior.first()?;
+        let grow = |(low, high): ([f64; 2], [f64; 2]), p: &[f64; 2]| {
+            ([low[0].min(p[0]), low[1].min(p[1])], [high[0].max(p[0]), high[1].max(p[1])])
+        };
+        Some(self.exterior.iter().fold((first, first), grow))
+    }
+
     /// The same shape with every coordinate mapped, for changes of frame.
     pub fn map(&self, point: impl Fn([f64; 2]) -> [f64; 2]) -> Self {
         let ring = |ring: &Vec<[f64; 2]>| ring.iter().map(|&p| point(p)).collect();

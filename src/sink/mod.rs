@@ -1,5 +1,10 @@
 //! Results out: one trait, one file a format.
 
+pub mod commit;
+pub mod file;
+pub mod geojson;
+pub mod overlay;
+
 use crate::error::Result;
 use crate::tile::{ClassBlock, Object};
 
