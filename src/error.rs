@@ -82,7 +82,7 @@ pub enum Error {
     /// One tile failed in one stage of a run.
     #[error("{stage} failed for tile {tile} (column {column}, row {row}) of {slide}: {source}", slide = slide.display())]
     Tile {
-        /// `reading`, `model`, `stitching`, `writing`.
+        /// `reading`, `model`, `vectorizing`, `stitching`, `writing`.
         stage: &'static str,
         /// The slide.
         slide: PathBuf,
@@ -93,6 +93,20 @@ pub enum Error {
         /// Row of the tile in the plan.
         row: u32,
         /// The cause.
+        source: Box<Error>,
+    },
+    /// More tiles failed than the run allows for.
+    #[error("{failed} of {total} tiles of {slide} failed, and `--max-failed-tiles` lets {allowed} pass; the first: {source}", slide = slide.display())]
+    TooManyFailedTiles {
+        /// The slide.
+        slide: PathBuf,
+        /// Tiles that failed before the run was stopped.
+        failed: u32,
+        /// Tiles that may fail.
+        allowed: u32,
+        /// Tiles of the plan.
+        total: u32,
+        /// The first tile's failure.
         source: Box<Error>,
     },
     /// A configuration or an option has a value that cannot be used.
@@ -194,7 +208,7 @@ impl Error {
             | Self::Property { .. }
             | Self::Read { .. }
             | Self::Dataset { .. } => ErrorKind::Input,
-            Self::Tile { source, .. } => source.kind(),
+            Self::Tile { source, .. } | Self::TooManyFailedTiles { source, .. } => source.kind(),
             Self::Config { .. } => ErrorKind::Config,
             Self::Model { .. } | Self::Shape { .. } => ErrorKind::Model,
             Self::Device { .. } | Self::OutOfDeviceMemory { .. } => ErrorKind::Device,

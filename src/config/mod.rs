@@ -2,7 +2,9 @@
 
 mod package;
 mod receptive_field;
+mod stream;
 
 pub use package::{
     ClassRole, InputSpec, ModelClass, ModelPackage, NetworkSpec, Normalisation, Postprocessing, Task, WeightsSpec,
 };
+pub use stream::{StreamConfig, TileBytes, display_bytes, parse_bytes};

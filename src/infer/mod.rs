@@ -1,5 +1,7 @@
 //! Models in use: tiles in, class probabilities out, no tensor in any signature.
 
+pub mod fake;
+
 use crate::error::Result;
 use crate::tile::{ProbabilityMaps, Tile};
 

@@ -3,3 +3,4 @@
 mod architecture;
 mod outline_validity;
 mod permits;
+mod pipeline;

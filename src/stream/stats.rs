@@ -1,0 +1,146 @@
+//! Where the time of a run went.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What a thread of the pipeline may be busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Reading and reducing pixels; summed over all readers.
+    Reading,
+    /// The model thread waits for tiles: reading is too slow.
+    WaitingForTiles,
+    /// The model thread waits for room among the predictions: what follows it is too slow.
+    WaitingForRoom,
+    /// The model computes.
+    Forward,
+    /// From predictions to objects; summed over all threads that do it.
+    Vectorizing,
+    /// One answer for every pixel and object.
+    Stitching,
+    /// Output files.
+    Writing,
+}
+
+const KINDS: usize = 7;
+
+/// Live counters of a run; every thread adds to them.
+#[derive(Debug)]
+pub struct Stats {
+    begun: Instant,
+    nanoseconds: [AtomicU64; KINDS],
+    read: AtomicU32,
+    done: AtomicU32,
+}
+
+/// Where the time went, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize)]
+pub struct Timings {
+    /// From the first tile's admission to the last one's results.
+    pub wall_s: f64,
+    /// Reading and reducing pixels, summed over all readers.
+    pub reading_s: f64,
+    /// The model thread waited for tiles.
+    pub waiting_for_tiles_s: f64,
+    /// The model thread waited for the stages behind it.
+    pub waiting_for_room_s: f64,
+    /// The model computed.
+    pub forward_s: f64,
+    /// From predictions to objects, summed over all threads that do it.
+    pub vectorizing_s: f64,
+    /// One answer for every pixel and object.
+    pub stitching_s: f64,
+    /// Output files.
+    pub writing_s: f64,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self {
+            begun: Instant::now(),
+            nanoseconds: Default::default(),
+            read: AtomicU32::new(0),
+            done: AtomicU32::new(0),
+        }
+    }
+}
+
+impl Stats {
+    /// Does `work` and counts its time.
+    pub fn time<T>(&self, kind: Work, work: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let result = work();
+        self.add(kind, start.elapsed());
+        result
+    }
+
+    /// Counts time.
+    pub fn add(&self, kind: Work, time: Duration) {
+        self.nanoseconds[kind as usize].fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// Seconds of one kind so far.
+    pub fn seconds(&self, kind: Work) -> f64 {
+        self.nanoseconds[kind as usize].load(Ordering::Relaxed) as f64 / 1e9
+    }
+
+    /// Tiles whose pixels have been asked for.
+    pub fn tiles_read(&self) -> u32 {
+        self.read.load(Ordering::Acquire)
+    }
+
+    /// Tiles whose results are written.
+    pub fn tiles_done(&self) -> u32 {
+        self.done.load(Ordering::Acquire)
+    }
+
+    pub(super) fn count_read(&self) {
+        self.read.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn count_done(&self) -> u32 {
+        self.done.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Where the time has gone so far.
+    pub fn timings(&self) -> Timings {
+        Timings {
+            wall_s: self.begun.elapsed().as_secs_f64(),
+            reading_s: self.seconds(Work::Reading),
+            waiting_for_tiles_s: self.seconds(Work::WaitingForTiles),
+            waiting_for_room_s: self.seconds(Work::WaitingForRoom),
+            forward_s: self.seconds(Work::Forward),
+            vectorizing_s: self.seconds(Work::Vectorizing),
+            stitching_s: self.seconds(Work::Stitching),
+            writing_s: self.seconds(Work::Writing),
+        }
+    }
+}
+
+/// The largest resident memory that this process has had, in MiB, where the system tells.
+pub fn peak_rss_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok().map(|kib| kib / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_added_up_by_kind() {
+        let stats = Stats::default();
+        stats.add(Work::Reading, Duration::from_millis(1500));
+        stats.add(Work::Reading, Duration::from_millis(500));
+        stats.add(Work::Writing, Duration::from_millis(250));
+        let timings = stats.timings();
+        assert_eq!((timings.reading_s, timings.writing_s, timings.forward_s), (2.0, 0.25, 0.0));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn peak_memory_is_known_on_linux() {
+        assert!(peak_rss_mb().expect("VmHWM") > 1.0);
+    }
+}
