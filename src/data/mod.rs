@@ -1,1 +1,4 @@
 //! Training data: formats, splits, augmentation.
+
+pub mod noise;
+pub mod restain;
