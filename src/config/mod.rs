@@ -4,9 +4,11 @@ mod package;
 mod receptive_field;
 mod restain;
 mod stream;
+mod tissue;
 
 pub use package::{
     ClassRole, InputSpec, ModelClass, ModelPackage, NetworkSpec, Normalisation, Postprocessing, Task, WeightsSpec,
 };
 pub use restain::Restain;
 pub use stream::{StreamConfig, TileBytes, display_bytes, parse_bytes};
+pub use tissue::TissueConfig;

@@ -170,7 +170,7 @@ impl TissueMask {
         (first..=last).any(|word| line[word] & bits_of(word, &columns) != 0)
     }
 
-    fn set(&mut self, column: u32, row: u32) {
+    pub(super) fn set(&mut self, column: u32, row: u32) {
         self.bits[row as usize * self.words + column as usize / 64] |= 1 << (column % 64);
     }
 
