@@ -56,8 +56,9 @@ impl Pieces {
     pub fn paint(&self, mask: &mut GrayImage, value: u8, chosen: impl Fn(u64, bool) -> bool) -> usize {
         let chosen: Vec<bool> = self.areas.iter().zip(&self.at_border).map(|(area, at)| chosen(*area, *at)).collect();
         let width = mask.width() as usize;
+        let cells: &mut [u8] = mask;
         for (&(row, from, to), _) in self.runs.iter().zip(&self.piece).filter(|(_, piece)| chosen[**piece]) {
-            mask[row as usize * width + from as usize..row as usize * width + to as usize].fill(value);
+            cells[row as usize * width..][from as usize..to as usize].fill(value);
         }
         chosen.iter().filter(|chosen| **chosen).count()
     }
