@@ -2,6 +2,7 @@
 
 mod info;
 mod thumbnail;
+mod tissue;
 
 use clap::{Parser, Subcommand};
 use std::error::Error as _;
@@ -20,6 +21,7 @@ struct Arguments {
 enum Command {
     Info(info::InfoArgs),
     Thumbnail(thumbnail::ThumbnailArgs),
+    Tissue(tissue::TissueArgs),
 }
 
 /// Parses the process's arguments, runs the subcommand and says how it ended: 0 done, 1 failed, 2 wrong usage,
@@ -28,6 +30,7 @@ pub fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Info(args) => info::run(args),
         Command::Thumbnail(args) => thumbnail::run(args),
+        Command::Tissue(args) => tissue::run(args),
     };
     ended.unwrap_or_else(|error| {
         report(&error);

@@ -1,4 +1,5 @@
 //! Training data: formats, splits, augmentation.
 
+pub mod geojson;
 pub mod noise;
 pub mod restain;

@@ -1,1 +1,3 @@
 //! Whole runs: the only place where stages meet.
+
+pub mod tissue;

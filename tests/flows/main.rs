@@ -1,6 +1,9 @@
 //! Whole flows, bad input and the rules of the house; one binary, because each more costs a link with libtorch.
 
 mod architecture;
+#[path = "../common/mod.rs"]
+mod common;
 mod outline_validity;
 mod permits;
 mod pipeline;
+mod tissue;
