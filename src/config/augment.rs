@@ -1,0 +1,109 @@
+//! Random changes of training crops.
+
+use super::finetune::within;
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// Random changes of training crops. Each is drawn anew for each crop; 0 switches a change off.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AugmentConfig {
+    /// Magnification of the tissue, drawn log-uniformly: `[0.5, 2.0]` shows objects at half to twice their size.
+    pub scale: [f64; 2],
+    /// Largest turn in degrees either way, besides the eight symmetries.
+    pub rotation_deg: f64,
+    /// The eight symmetries of the square.
+    pub dihedral: bool,
+    /// Haematoxylin and eosin jitter: each stain's optical density is multiplied by U(1-s, 1+s) and shifted by
+    /// U(-s, s) / 2. 0.05 is light, 0.2 strong (Tellez 2019).
+    pub stain: f64,
+    /// Share of the crops whose stain colours are changed as a whole: hue turned and saturation scaled.
+    pub hue_share: f64,
+    /// Largest turn of the hue in degrees either way.
+    pub hue_deg: f64,
+    /// Saturation is multiplied by U(1-s, 1+s).
+    pub saturation: f64,
+    /// Brightness is multiplied by U(1-b, 1+b).
+    pub brightness: f64,
+    /// Contrast about the mean grey is multiplied by U(1-c, 1+c).
+    pub contrast: f64,
+    /// Exponent of the grey curve, drawn log-uniformly from [1/(1+g), 1+g].
+    pub gamma: f64,
+    /// Share of the crops that are blurred.
+    pub blur_share: f64,
+    /// Largest sigma of the blur in pixels.
+    pub blur_sigma_px: f64,
+    /// Share of the crops that get noise.
+    pub noise_share: f64,
+    /// Largest standard deviation of the noise in grey levels (0-255).
+    pub noise_levels: f64,
+    /// Share of the crops that are compressed.
+    pub jpeg_share: f64,
+    /// Lowest JPEG quality, 1 to 100; drawn uniformly up to 95.
+    pub jpeg_quality: u8,
+}
+
+impl Default for AugmentConfig {
+    /// Light: symmetries, a little stain, brightness and contrast.
+    fn default() -> Self {
+        Self {
+            scale: [1.0, 1.0],
+            rotation_deg: 0.0,
+            dihedral: true,
+            stain: 0.05,
+            hue_share: 0.0,
+            hue_deg: 0.0,
+            saturation: 0.0,
+            brightness: 0.1,
+            contrast: 0.1,
+            gamma: 0.0,
+            blur_share: 0.1,
+            blur_sigma_px: 1.0,
+            noise_share: 0.0,
+            noise_levels: 0.0,
+            jpeg_share: 0.0,
+            jpeg_quality: 40,
+        }
+    }
+}
+
+impl AugmentConfig {
+    /// No change at all: what validation and tests use.
+    pub fn none() -> Self {
+        Self {
+            dihedral: false,
+            stain: 0.0,
+            brightness: 0.0,
+            contrast: 0.0,
+            blur_share: 0.0,
+            blur_sigma_px: 0.0,
+            ..Self::default()
+        }
+    }
+
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that names the field.
+    pub fn validate(&self) -> Result<()> {
+        let [low, high] = self.scale;
+        if !(0.05..=20.0).contains(&low) || !(0.05..=20.0).contains(&high) || low > high {
+            let reason = "two numbers between 0.05 and 20, the smaller first";
+            return Err(Error::config("augment.scale", format!("{:?}", self.scale), reason));
+        }
+        within("augment.rotation_deg", self.rotation_deg, 0.0, 180.0)?;
+        within("augment.stain", self.stain, 0.0, 1.0)?;
+        within("augment.hue_share", self.hue_share, 0.0, 1.0)?;
+        within("augment.hue_deg", self.hue_deg, 0.0, 180.0)?;
+        within("augment.saturation", self.saturation, 0.0, 1.0)?;
+        within("augment.brightness", self.brightness, 0.0, 0.9)?;
+        within("augment.contrast", self.contrast, 0.0, 0.9)?;
+        within("augment.gamma", self.gamma, 0.0, 5.0)?;
+        within("augment.blur_share", self.blur_share, 0.0, 1.0)?;
+        within("augment.blur_sigma_px", self.blur_sigma_px, 0.0, 10.0)?;
+        within("augment.noise_share", self.noise_share, 0.0, 1.0)?;
+        within("augment.noise_levels", self.noise_levels, 0.0, 100.0)?;
+        within("augment.jpeg_share", self.jpeg_share, 0.0, 1.0)?;
+        within("augment.jpeg_quality", f64::from(self.jpeg_quality), 1.0, 95.0)
+    }
+}

@@ -1,0 +1,103 @@
+//! The index of a dataset: a CSV with one line an image.
+
+use crate::config::DataConfig;
+use crate::error::{Error, Result};
+use std::path::Path;
+
+/// What the index says of one image.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Row {
+    pub group: Option<String>,
+    pub style: Option<String>,
+    pub split: Option<String>,
+    pub mpp: Option<f64>,
+}
+
+/// The columns that the configuration names.
+#[derive(Debug)]
+pub(super) struct Index {
+    /// File names of the images.
+    pub files: Vec<String>,
+    /// One a file.
+    pub rows: Vec<Row>,
+}
+
+impl Index {
+    /// Reads the named columns.
+    pub fn read(path: &Path, config: &DataConfig) -> Result<Self> {
+        let bad = |e: csv::Error| Error::dataset(path, e.to_string());
+        let file = std::fs::File::open(path).map_err(Error::io("read", path))?;
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
+        let headers = reader.headers().map_err(bad)?.clone();
+        let column = |name: &str| {
+            headers.iter().position(|header| header == name).ok_or_else(|| {
+                let there = headers.iter().collect::<Vec<_>>().join(", ");
+                Error::dataset(path, format!("has no column `{name}`; it has: {there}"))
+            })
+        };
+        let optional = |name: &Option<String>| name.as_deref().map(column).transpose();
+        let file_column = column(&config.file_column)?;
+        let group_name = config.group.clone().filter(|name| name != "look_alike");
+        let (group, style) = (optional(&group_name)?, optional(&config.style)?);
+        let (split, mpp) = (optional(&config.split)?, optional(&config.mpp_column)?);
+        let mut index = Self { files: Vec::new(), rows: Vec::new() };
+        for (line, record) in reader.records().enumerate() {
+            let record = record.map_err(bad)?;
+            let text = |column: Option<usize>| -> Result<Option<String>> {
+                let Some(column) = column else { return Ok(None) };
+                match record.get(column).unwrap_or_default() {
+                    "" => {
+                        let reason = format!("line {}: column `{}` is empty", line + 2, &headers[column]);
+                        Err(Error::dataset(path, reason))
+                    }
+                    value => Ok(Some(value.to_owned())),
+                }
+            };
+            let number = |value: String| {
+                value.parse::<f64>().ok().filter(|mpp| mpp.is_finite() && *mpp > 0.0).ok_or_else(|| {
+                    Error::dataset(path, format!("line {}: mpp `{value}` is not a number above 0", line + 2))
+                })
+            };
+            index.files.push(text(Some(file_column))?.unwrap_or_default());
+            index.rows.push(Row {
+                group: text(group)?,
+                style: text(style)?,
+                split: text(split)?,
+                mpp: text(mpp)?.map(number).transpose()?,
+            });
+        }
+        if index.files.is_empty() {
+            return Err(Error::dataset(path, "has no line below its header"));
+        }
+        Ok(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, more: &str) -> Result<Index> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("index.csv");
+        std::fs::write(&path, text).unwrap();
+        let config = toml::from_str(&format!("root = \".\"\nlabels = \"binary\"\n{more}")).unwrap();
+        Index::read(&path, &config)
+    }
+
+    #[test]
+    fn named_columns_are_read_and_others_ignored() {
+        let index = read("n,file,patient,um\n1, a.png ,P1,0.25\n", "group = \"patient\"\nmpp_column = \"um\"").unwrap();
+        assert_eq!(index.files, ["a.png"]);
+        assert_eq!(index.rows[0], Row { group: Some("P1".into()), mpp: Some(0.25), ..Row::default() });
+    }
+
+    #[test]
+    fn a_missing_column_an_empty_value_and_a_bad_number_are_named() {
+        let message = |text, more| read(text, more).unwrap_err().to_string();
+        assert!(message("file\na.png\n", "group = \"patient\"").contains("no column `patient`; it has: file"));
+        assert!(message("file,p\na.png,\n", "group = \"p\"").contains("line 2: column `p` is empty"));
+        assert!(message("file,um\na.png,0\n", "mpp_column = \"um\"").contains("mpp `0`"));
+        assert!(message("file\n", "").contains("no line"));
+    }
+}

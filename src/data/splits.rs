@@ -1,0 +1,212 @@
+//! Training, validation and test parts, made of whole groups.
+
+use super::dataset::Dataset;
+use super::look_alike::{Appearance, look_alike_groups};
+use crate::config::DataConfig;
+use crate::error::{Error, Result};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What an image is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Split {
+    /// The weights are fitted to it.
+    Train,
+    /// Chooses the best epoch.
+    Val,
+    /// Looked at once, in the end.
+    Test,
+}
+
+impl Split {
+    /// All three, in order.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Val, Self::Test];
+
+    /// As written in `split.csv`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Val => "val",
+            Self::Test => "test",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|split| split.name() == name)
+    }
+}
+
+/// The group, style and split of every image of a dataset, in its order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SplitTable {
+    /// File name.
+    pub files: Vec<String>,
+    /// Images of one group share a split.
+    pub groups: Vec<String>,
+    /// Kind of tissue or stain; empty without a column.
+    pub styles: Vec<String>,
+    /// What the image is for.
+    pub splits: Vec<Split>,
+}
+
+impl SplitTable {
+    /// Takes the split column where there is one; else groups by the column or by look, and divides whole groups so
+    /// that each style is shared out as asked, as far as its groups allow.
+    ///
+    /// # Errors
+    /// A split column has another value than train, val and test, or divides a group; there are too few groups; an
+    /// image cannot be read.
+    pub fn make(data: &Dataset, config: &DataConfig, seed: u64) -> Result<Self> {
+        let groups = match config.group.as_deref() {
+            Some("look_alike") => {
+                let looks: Vec<Appearance> =
+                    (0..data.len()).map(|i| Ok(Appearance::of(&data.sample(i)?.image))).collect::<Result<_>>()?;
+                look_alike_groups(&looks, config.look_alike_threshold)
+            }
+            _ => data.items.iter().map(|item| item.group.clone().unwrap_or_else(|| item.file.clone())).collect(),
+        };
+        let styles: Vec<String> = data.items.iter().map(|item| item.style.clone()).collect();
+        let splits = if config.split.is_some() {
+            given(data, &config.root)?
+        } else {
+            divide(&groups, &styles, [config.val_share, config.test_share], seed)
+        };
+        let files = data.items.iter().map(|item| item.file.clone()).collect();
+        let table = Self { files, groups, styles, splits };
+        table.check(&config.root, config.test_share > 0.0 && config.split.is_none())?;
+        Ok(table)
+    }
+
+    /// Numbers of the images of a split.
+    pub fn of(&self, split: Split) -> Vec<usize> {
+        (0..self.splits.len()).filter(|&i| self.splits[i] == split).collect()
+    }
+
+    fn check(&self, root: &Path, wants_test: bool) -> Result<()> {
+        let mut first = BTreeMap::new();
+        for (group, &split) in self.groups.iter().zip(&self.splits) {
+            let there = *first.entry(group).or_insert(split);
+            if there != split {
+                let reason = format!("group `{group}` is in {} and in {}", there.name(), split.name());
+                return Err(Error::dataset(root, reason));
+            }
+        }
+        for split in Split::ALL {
+            if self.of(split).is_empty() && (split != Split::Test || wants_test) {
+                let reason = format!(
+                    "no image is left for {}: {} groups cannot be divided as asked; give finer groups (for \
+                     `look_alike` a smaller data.look_alike_threshold) or other shares",
+                    split.name(),
+                    first.len()
+                );
+                return Err(Error::dataset(root, reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// `image,group,style,split`, one line an image.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let bad = |e: csv::Error| Error::compute(format!("writing {}", path.display()))(e);
+        let mut file = csv::Writer::from_path(path).map_err(bad)?;
+        file.write_record(["image", "group", "style", "split"]).map_err(bad)?;
+        for i in 0..self.files.len() {
+            let row = [&self.files[i], &self.groups[i], &self.styles[i], self.splits[i].name()];
+            file.write_record(row).map_err(bad)?;
+        }
+        file.flush().map_err(Error::io("write", path))
+    }
+}
+
+fn given(data: &Dataset, root: &Path) -> Result<Vec<Split>> {
+    let parse = |item: &super::dataset::Item| {
+        let value = item.split.as_deref().unwrap_or_default();
+        let reason = || format!("{}: split `{value}` is none of train, val, test", item.file);
+        Split::parse(value).ok_or_else(|| Error::dataset(root, reason()))
+    };
+    data.items.iter().map(parse).collect()
+}
+
+/// Goes through each style's groups from the largest to the smallest and gives each to the part that lacks most.
+fn divide(groups: &[String], styles: &[String], shares: [f64; 2], seed: u64) -> Vec<Split> {
+    let mut members = BTreeMap::<&str, Vec<usize>>::new();
+    for (image, group) in groups.iter().enumerate() {
+        members.entry(group).or_default().push(image);
+    }
+    let mut by_style = BTreeMap::<&str, Vec<Vec<usize>>>::new();
+    for images in members.into_values() {
+        let mut votes = BTreeMap::<&str, usize>::new();
+        for &image in &images {
+            *votes.entry(&styles[image]).or_default() += 1;
+        }
+        let style = votes.into_iter().max_by_key(|vote| vote.1).map_or("", |vote| vote.0);
+        by_style.entry(style).or_default().push(images);
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut splits = vec![Split::Train; groups.len()];
+    for mut list in by_style.into_values() {
+        let total = list.iter().map(Vec::len).sum::<usize>() as f64;
+        let mut lacking = [(1.0 - shares[0] - shares[1]) * total, shares[0] * total, shares[1] * total];
+        // Shuffled first, so that the seed decides between groups of one size.
+        list.shuffle(&mut rng);
+        list.sort_by_key(|images| std::cmp::Reverse(images.len()));
+        for images in list {
+            let part = (0..3).max_by(|&a, &b| lacking[a].total_cmp(&lacking[b])).unwrap_or(0);
+            lacking[part] -= images.len() as f64;
+            images.iter().for_each(|&image| splits[image] = Split::ALL[part]);
+        }
+    }
+    splits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(sizes: &[(usize, &str)], shares: [f64; 2], seed: u64) -> SplitTable {
+        let mut groups = Vec::new();
+        let mut styles = Vec::new();
+        for (number, &(size, style)) in sizes.iter().enumerate() {
+            groups.extend(vec![format!("g{number}"); size]);
+            styles.extend(vec![style.to_owned(); size]);
+        }
+        let splits = divide(&groups, &styles, shares, seed);
+        SplitTable { files: groups.clone(), groups, styles, splits }
+    }
+
+    #[test]
+    fn groups_stay_whole_and_each_style_is_shared_out() {
+        let sizes: Vec<(usize, &str)> = (0..20).map(|i| (1 + i % 4, if i < 10 { "a" } else { "b" })).collect();
+        let table = table(&sizes, [0.2, 0.2], 4);
+        table.check(Path::new("data"), true).unwrap();
+        for style in ["a", "b"] {
+            let of = |split| {
+                (0..table.splits.len()).filter(|&i| table.styles[i] == style && table.splits[i] == split).count()
+            };
+            let total = of(Split::Train) + of(Split::Val) + of(Split::Test);
+            for split in [Split::Val, Split::Test] {
+                let share = of(split) as f64 / total as f64;
+                assert!((0.1..0.35).contains(&share), "{style} {split:?} {share}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_seed_decides_and_repeats() {
+        let sizes = [(2, ""); 12];
+        assert_eq!(table(&sizes, [0.25, 0.0], 1), table(&sizes, [0.25, 0.0], 1));
+        assert!((2..10).any(|seed| table(&sizes, [0.25, 0.0], 1) != table(&sizes, [0.25, 0.0], seed)));
+    }
+
+    #[test]
+    fn one_group_cannot_be_divided_and_the_cure_is_named() {
+        let message = table(&[(9, "")], [0.2, 0.0], 1).check(Path::new("data"), false).unwrap_err().to_string();
+        assert!(message.contains("no image is left for val: 1 groups"), "{message}");
+    }
+}
