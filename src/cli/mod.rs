@@ -1,5 +1,7 @@
 //! The command line: one file a subcommand.
 
+#[cfg(feature = "torch")]
+mod finetune;
 mod info;
 mod thumbnail;
 mod tissue;
@@ -19,6 +21,8 @@ struct Arguments {
 /// One variant a subcommand, in the order of the help.
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "torch")]
+    Finetune(finetune::FinetuneArgs),
     Info(info::InfoArgs),
     Thumbnail(thumbnail::ThumbnailArgs),
     Tissue(tissue::TissueArgs),
@@ -28,6 +32,8 @@ enum Command {
 /// 3 some tiles failed, 130 stopped by Ctrl-C.
 pub fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
+        #[cfg(feature = "torch")]
+        Command::Finetune(args) => finetune::run(args),
         Command::Info(args) => info::run(args),
         Command::Thumbnail(args) => thumbnail::run(args),
         Command::Tissue(args) => tissue::run(args),

@@ -1,5 +1,6 @@
 //! Random changes of training crops.
 
+use super::Restain;
 use super::finetune::within;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,8 @@ pub struct AugmentConfig {
     pub jpeg_share: f64,
     /// Lowest JPEG quality, 1 to 100; drawn uniformly up to 95.
     pub jpeg_quality: u8,
+    /// Virtual re-staining, before every other change of colour. Its probability is 0 unless given.
+    pub restain: Restain,
 }
 
 impl Default for AugmentConfig {
@@ -63,6 +66,7 @@ impl Default for AugmentConfig {
             noise_levels: 0.0,
             jpeg_share: 0.0,
             jpeg_quality: 40,
+            restain: Restain::default(),
         }
     }
 }

@@ -114,8 +114,8 @@ fn prepare(data: &Dataset, picks: &[usize], plan: &CropPlan, step: u64) -> Resul
         len: plan.batch,
         edge: plan.edge,
     };
-    for position in first..first + plan.batch {
-        let sample = data.sample(picks[position])?;
+    for (position, &image) in picks.iter().enumerate().skip(first).take(plan.batch) {
+        let sample = data.sample(image)?;
         let mut rng = generator(plan.seed, epoch, position as u64);
         let crop = random_crop(&sample, plan.edge, plan.boundary_px, &plan.augment, &mut rng)?;
         batch.pixels.extend_from_slice(crop.image.as_raw());

@@ -4,7 +4,6 @@ pub mod augment;
 mod classes;
 mod colour;
 mod dataset;
-pub mod geojson;
 mod index;
 mod loader;
 mod look_alike;

@@ -1,1 +1,14 @@
-//! Training: losses, optimisers, checkpoints, the loop.
+//! Training: loss, optimizer, moving average, checkpoints, the loop, and what it draws.
+
+mod checkpoint;
+mod ema;
+mod evaluate;
+mod loss;
+mod optimizer;
+mod trainer;
+
+pub use checkpoint::{Checkpoint, EpochRow, State, write_whole};
+pub use evaluate::{Prediction, Predictor, Validation, boundary_px};
+pub use loss::{Loss, LossTerms};
+pub use optimizer::{Optimizer, learning_rate};
+pub use trainer::{BEST, Event, LAST, Trainer};

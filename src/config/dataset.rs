@@ -1,0 +1,135 @@
+//! Images, masks, and how they are divided.
+
+use super::Task;
+use super::finetune::within;
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Kind of the masks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Labels {
+    /// Each object has its own number, 8 or 16 bit: classes background, object (interior) and boundary.
+    Instances,
+    /// 0 or 255 (values from 128 up count as object), or 0 or 1: classes background and object.
+    Binary,
+}
+
+impl Labels {
+    /// What a model trained on such masks finds.
+    pub fn task(self) -> Task {
+        match self {
+            Self::Instances => Task::Instances,
+            Self::Binary => Task::Regions,
+        }
+    }
+
+    /// Number of planes of the network's output.
+    pub fn classes(self) -> usize {
+        match self {
+            Self::Instances => 3,
+            Self::Binary => 2,
+        }
+    }
+}
+
+/// Images, masks, and how they are divided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// Folder that `images`, `masks` and `index` lie in.
+    pub root: PathBuf,
+    /// Folder of images (PNG or JPEG, RGB or grey).
+    #[serde(default = "default_images")]
+    pub images: PathBuf,
+    /// Folder of masks: PNG files with the images' stems.
+    #[serde(default = "default_masks")]
+    pub masks: PathBuf,
+    /// Kind of the masks.
+    pub labels: Labels,
+    /// CSV with one line an image; without it every image of the folder is used.
+    #[serde(default)]
+    pub index: Option<PathBuf>,
+    /// Column of the index with the image's file name.
+    #[serde(default = "default_file_column")]
+    pub file_column: String,
+    /// Column that says which images belong together (patient, case, slide), or `look_alike`: groups computed from
+    /// the images themselves. Groups are never divided between splits. Without it the split is refused, unless
+    /// `split` is given.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// Distance in units of Lab colour difference up to which images join one look-alike group.
+    #[serde(default = "default_look_alike")]
+    pub look_alike_threshold: f64,
+    /// Column with the kind of tissue or stain: the split is stratified by it and `balance = "style"` uses it.
+    #[serde(default)]
+    pub style: Option<String>,
+    /// Column with `train`, `val` or `test` when the split is already made.
+    #[serde(default)]
+    pub split: Option<String>,
+    /// Share of the images for validation.
+    #[serde(default = "default_share")]
+    pub val_share: f64,
+    /// Share of the images that is only looked at in the end; 0 for none.
+    #[serde(default)]
+    pub test_share: f64,
+    /// Micrometres per pixel of the images, when they differ from `input.mpp`: they are resampled to it.
+    #[serde(default)]
+    pub mpp: Option<f64>,
+    /// Column with micrometres per pixel of each image; goes before `mpp`.
+    #[serde(default)]
+    pub mpp_column: Option<String>,
+    /// Width of the boundary class inside each object, in pixels at `input.mpp`.
+    #[serde(default = "default_boundary")]
+    pub boundary_px: u32,
+    /// Decoded images kept in memory, in mebibytes; the rest is read again when needed.
+    #[serde(default = "default_cache")]
+    pub cache_mb: u64,
+}
+
+fn default_images() -> PathBuf {
+    "image".into()
+}
+fn default_masks() -> PathBuf {
+    "mask".into()
+}
+fn default_file_column() -> String {
+    "file".into()
+}
+fn default_look_alike() -> f64 {
+    4.0
+}
+fn default_share() -> f64 {
+    0.15
+}
+fn default_boundary() -> u32 {
+    2
+}
+fn default_cache() -> u64 {
+    1024
+}
+
+impl DataConfig {
+    pub(super) fn validate(&self) -> Result<()> {
+        within("data.val_share", self.val_share, 0.0, 0.9)?;
+        within("data.test_share", self.test_share, 0.0, 0.9)?;
+        within("data.val_share plus data.test_share", self.val_share + self.test_share, 0.0, 0.9)?;
+        within("data.look_alike_threshold", self.look_alike_threshold, 0.0, f64::MAX)?;
+        within("data.boundary_px", f64::from(self.boundary_px), 1.0, 16.0)?;
+        if let Some(mpp) = self.mpp {
+            within("data.mpp", mpp, 1e-3, 1e3)?;
+        }
+        let columns = [&self.group, &self.style, &self.split, &self.mpp_column];
+        let named = columns.into_iter().flatten().find(|name| self.index.is_none() && *name != "look_alike");
+        if let Some(name) = named {
+            return Err(Error::config("data.index", "missing", format!("column `{name}` is asked for, but no index")));
+        }
+        if self.group.is_none() && self.split.is_none() {
+            let reason = "name the column with the patient or slide, or `look_alike`; crops of one slide in training \
+                          and validation would make the figures worthless";
+            return Err(Error::config("data.group", "missing", reason));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,240 @@
+//! Loss, optimizer and course of a training run.
+
+use super::finetune::within;
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// Weights of the terms of the loss; terms of weight 0 are not computed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LossConfig {
+    /// Structural-similarity-weighted cross-entropy (GenSelfDiff-HIS, eq. 8-10).
+    pub ss: f64,
+    /// Focal loss.
+    pub focal: f64,
+    /// Exponent of the focal loss.
+    pub gamma: f64,
+    /// Cross-entropy.
+    pub ce: f64,
+    /// Soft Dice over the classes other than background.
+    pub dice: f64,
+    /// Weight of each class in `ce`; empty for 1 each.
+    pub class_weights: Vec<f64>,
+}
+
+impl Default for LossConfig {
+    fn default() -> Self {
+        Self { ss: 1.0, focal: 1.0, gamma: 2.0, ce: 0.0, dice: 0.0, class_weights: Vec::new() }
+    }
+}
+
+/// Update rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimizerKind {
+    /// Weight decay joins the gradient.
+    Adam,
+    /// Weight decay acts on the weights.
+    Adamw,
+}
+
+/// Course of the learning rate after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleKind {
+    /// Stays.
+    Constant,
+    /// Half a cosine down to `final_rate`.
+    Cosine,
+}
+
+/// Optimizer and learning rate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimizerConfig {
+    /// Update rule.
+    pub kind: OptimizerKind,
+    /// Highest learning rate.
+    pub rate: f64,
+    /// Decay of the first and second moment.
+    pub betas: [f64; 2],
+    /// Added to the root of the second moment.
+    pub eps: f64,
+    /// Weight decay of convolutions and linear layers; biases and normalisation are never decayed.
+    pub weight_decay: f64,
+    /// The gradient's norm over all weights is cut to this; 0 leaves it.
+    pub clip_norm: f64,
+    /// Course of the rate.
+    pub schedule: ScheduleKind,
+    /// Steps in which the rate rises from 0.
+    pub warmup_steps: u64,
+    /// Rate at the end of a cosine.
+    pub final_rate: f64,
+}
+
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        Self {
+            kind: OptimizerKind::Adam,
+            rate: 1e-4,
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+            weight_decay: 0.0,
+            clip_norm: 0.0,
+            schedule: ScheduleKind::Constant,
+            warmup_steps: 0,
+            final_rate: 0.0,
+        }
+    }
+}
+
+/// How the images of an epoch are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Balance {
+    /// Every image equally often.
+    None,
+    /// Every value of `data.style` equally often.
+    Style,
+    /// Images with few, some and many object pixels (thirds of the images) equally often.
+    Foreground,
+    /// Every group equally often.
+    Group,
+}
+
+/// What chooses the best epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Select {
+    /// Highest Dice of the objects' pixels.
+    ValDice,
+    /// Lowest loss.
+    ValLoss,
+}
+
+/// Initial weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InitKind {
+    /// libtorch's defaults, normalisation gain 1.
+    Default,
+    /// The published network's: convolutions and normalisation gains from N(0, 0.01^2).
+    Reference,
+}
+
+/// Arithmetic of the forward and backward pass; weights, loss and optimizer are always f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32 bit.
+    F32,
+    /// bfloat16 convolutions; fast on CPUs with AMX or AVX512-BF16 and on GPUs.
+    Bf16,
+}
+
+/// Length, batch, crops, averaging.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainingConfig {
+    /// Epochs.
+    pub epochs: u64,
+    /// Steps an epoch; 0 for as many as the training images fill.
+    pub steps_per_epoch: u64,
+    /// Crops a step.
+    pub batch: usize,
+    /// Edge of the training crops in pixels.
+    pub crop_px: u32,
+    /// How the images of an epoch are drawn.
+    pub balance: Balance,
+    /// Initial weights.
+    pub init: InitKind,
+    /// Decay of the moving average of the weights, which is what is validated and shipped; 0 for none.
+    pub ema: f64,
+    /// What chooses the best epoch on the validation images.
+    pub select: Select,
+    /// Arithmetic.
+    pub precision: Precision,
+    /// Steps in a row with a loss or gradient that is not finite after which the run stops.
+    pub max_bad_steps: u64,
+    /// Epochs between validations; the last epoch is always validated.
+    pub validate_every: u64,
+    /// Threads that prepare crops; they change no number.
+    pub loader_threads: usize,
+}
+
+impl Default for TrainingConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 150,
+            steps_per_epoch: 0,
+            batch: 8,
+            crop_px: 256,
+            balance: Balance::None,
+            init: InitKind::Default,
+            ema: 0.999,
+            select: Select::ValDice,
+            precision: Precision::F32,
+            max_bad_steps: 20,
+            validate_every: 1,
+            loader_threads: 1,
+        }
+    }
+}
+
+/// The network halves its input once a level after the first.
+pub(super) fn divisible(field: &str, value: u32, levels: usize) -> Result<()> {
+    let unit = 1_u32 << (levels - 1);
+    if value == 0 || !value.is_multiple_of(unit) {
+        return Err(Error::config(field, value, format!("must be a multiple of {unit} for {levels} levels")));
+    }
+    Ok(())
+}
+
+impl LossConfig {
+    /// Checks every value for a network of `classes` planes.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that names the field.
+    pub fn validate(&self, classes: usize) -> Result<()> {
+        let terms = [("loss.ss", self.ss), ("loss.focal", self.focal), ("loss.ce", self.ce), ("loss.dice", self.dice)];
+        for (field, value) in terms {
+            within(field, value, 0.0, f64::MAX)?;
+        }
+        if terms.iter().all(|term| term.1 == 0.0) {
+            return Err(Error::config("loss", "all 0", "one term needs a weight above 0"));
+        }
+        within("loss.gamma", self.gamma, 0.0, 10.0)?;
+        if !self.class_weights.is_empty() && self.class_weights.len() != classes {
+            let reason = format!("needs {classes} values, background first");
+            return Err(Error::config("loss.class_weights", format!("{:?}", self.class_weights), reason));
+        }
+        for &weight in &self.class_weights {
+            within("loss.class_weights", weight, 1e-6, f64::MAX)?;
+        }
+        Ok(())
+    }
+}
+
+impl OptimizerConfig {
+    pub(super) fn validate(&self) -> Result<()> {
+        within("optimizer.rate", self.rate, 1e-12, 10.0)?;
+        within("optimizer.betas", self.betas[0], 0.0, 0.999_999)?;
+        within("optimizer.betas", self.betas[1], 0.0, 0.999_999)?;
+        within("optimizer.eps", self.eps, 1e-16, 1.0)?;
+        within("optimizer.weight_decay", self.weight_decay, 0.0, 10.0)?;
+        within("optimizer.clip_norm", self.clip_norm, 0.0, f64::MAX)?;
+        within("optimizer.final_rate", self.final_rate, 0.0, self.rate)
+    }
+}
+
+impl TrainingConfig {
+    pub(super) fn validate(&self, levels: usize) -> Result<()> {
+        within("training.epochs", self.epochs as f64, 1.0, 1e6)?;
+        within("training.batch", self.batch as f64, 1.0, 4096.0)?;
+        within("training.ema", self.ema, 0.0, 0.999_999)?;
+        within("training.max_bad_steps", self.max_bad_steps as f64, 1.0, 1e6)?;
+        within("training.validate_every", self.validate_every as f64, 1.0, 1e6)?;
+        within("training.loader_threads", self.loader_threads as f64, 1.0, 256.0)?;
+        divisible("training.crop_px", self.crop_px, levels)
+    }
+}

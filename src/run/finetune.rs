@@ -1,0 +1,233 @@
+//! A training run: data, loop, figures, pictures, model package.
+
+use crate::config::FinetuneConfig;
+use crate::data::{CropPlan, Dataset, Loader, Sampler, Split, SplitTable, sampler::strata};
+use crate::error::{Error, Result};
+use crate::train::{BEST, Checkpoint, EpochRow, Event, LAST, Predictor, Trainer, boundary_px, write_whole};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+use tch::Device;
+
+/// What to train, where and on what.
+#[derive(Debug, Clone)]
+pub struct FinetuneOptions {
+    /// The run.
+    pub config: FinetuneConfig,
+    /// Folder that everything is written to.
+    pub out: PathBuf,
+    /// Go on from the folder's last checkpoint.
+    pub resume: bool,
+    /// `auto`, `cpu` or `cuda[:N]`.
+    pub device: String,
+    /// Threads of libtorch; 0 for one a core.
+    pub threads: usize,
+}
+
+/// What a run tells while it goes.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// A line for the user.
+    Note(String),
+    /// A step is done.
+    Step {
+        /// Steps since the start, this one included.
+        step: u64,
+        /// Steps of the whole run.
+        total: u64,
+        /// Value of the loss; nothing for a skipped step.
+        loss: Option<f64>,
+        /// Estimate from this session's pace, validation included.
+        left: Duration,
+    },
+    /// An epoch is done.
+    Epoch {
+        /// Its figures.
+        row: &'a EpochRow,
+        /// Epochs of the whole run.
+        epochs: u64,
+        /// Whether it is the best so far.
+        best: bool,
+        /// As in `Step`.
+        left: Duration,
+    },
+}
+
+/// Trains, or goes on training, and writes the results into `options.out`:
+///
+/// | file | content |
+/// |---|---|
+/// | `config.toml` | the whole configuration |
+/// | `split.csv` | group, style and split of each image |
+/// | `metrics.csv` | one line an epoch |
+/// | `last.safetensors`, `best.safetensors` | full state |
+///
+/// # Errors
+/// [`Error::Cancelled`] after `stop`, with the last state written; every error of data, network and disk.
+pub fn finetune(options: &FinetuneOptions, stop: &AtomicBool, tell: &mut dyn FnMut(Progress<'_>)) -> Result<()> {
+    let config = &options.config;
+    let run = Run::prepare(options)?;
+    tell(Progress::Note(run.summary()));
+    let mut trainer = Trainer::new(config, run.device, run.plan.steps)?;
+    let last = options.out.join(LAST);
+    if options.resume {
+        trainer.restore(&Checkpoint::read(&last)?, &last)?;
+        let state = trainer.state();
+        tell(Progress::Note(format!("resumed after epoch {}, step {}", state.epochs(), state.step)));
+    }
+    let (sampler, threads) = (run.sampler.clone(), config.training.loader_threads);
+    let mut loader = Loader::start(run.data.clone(), sampler, &run.plan, threads, trainer.state().step)?;
+    let predictor = Predictor::new(config, run.device);
+    let validation = run.table.of(Split::Val);
+    let (started, first) = (Instant::now(), trainer.state().step);
+    let metrics = options.out.join("metrics.csv");
+    let mut rows = trainer.state().rows.clone();
+    let mut failed = None;
+    trainer.fit(
+        &mut loader,
+        &options.out,
+        stop,
+        &mut |trainer| {
+            predictor.validate(trainer.averaged(), &run.data, &validation, run.plan.boundary_px, trainer.loss())
+        },
+        &mut |event| match event {
+            Event::Step { step, total, loss } => {
+                tell(Progress::Step { step, total, loss, left: left(started, first, step, total) });
+            }
+            Event::Epoch { row, best } => {
+                rows.push(row.clone());
+                failed = failed.take().or(write_rows(&rows, &metrics).err());
+                let epochs = config.training.epochs;
+                let left = left(started, first, row.step, epochs * run.plan.steps);
+                tell(Progress::Epoch { row, epochs, best, left });
+            }
+        },
+    )?;
+    failed.map_or(Ok(()), Err)
+}
+
+fn left(started: Instant, first: u64, step: u64, total: u64) -> Duration {
+    let done = (step - first).max(1) as f64;
+    started.elapsed().mul_f64((total - step) as f64 / done)
+}
+
+/// What stays the same through a run.
+struct Run {
+    data: Arc<Dataset>,
+    table: SplitTable,
+    sampler: Arc<Sampler>,
+    plan: CropPlan,
+    device: Device,
+}
+
+impl Run {
+    fn prepare(options: &FinetuneOptions) -> Result<Self> {
+        let config = &options.config;
+        config.validate()?;
+        let device = device(&options.device)?;
+        if options.threads > 0 {
+            tch::set_num_threads(options.threads as i32);
+        }
+        let data = Arc::new(Dataset::open(&config.data, config.input.mpp)?);
+        let table = SplitTable::make(&data, &config.data, config.seed)?;
+        folder(options, &table)?;
+        let images = table.of(Split::Train);
+        let training = &config.training;
+        let fills = (images.len() as u64).div_ceil(training.batch as u64);
+        let steps = if training.steps_per_epoch > 0 { training.steps_per_epoch } else { fills };
+        let mut foreground = Vec::with_capacity(images.len());
+        for &image in &images {
+            let sample = data.sample(image)?;
+            let object = sample.labels.iter().filter(|&&label| label != 0).count();
+            foreground.push(object as f64 / sample.labels.len() as f64);
+        }
+        let pick = |names: &[String]| images.iter().map(|&i| names[i].clone()).collect::<Vec<_>>();
+        let names = strata(training.balance, &pick(&table.styles), &pick(&table.groups), &foreground);
+        let draws = steps as usize * training.batch;
+        let sampler = Arc::new(Sampler::new(images.into_iter().zip(names), draws, config.seed));
+        let plan = CropPlan {
+            edge: training.crop_px,
+            batch: training.batch,
+            steps,
+            boundary_px: boundary_px(config),
+            augment: config.augment.clone(),
+            seed: config.seed,
+        };
+        Ok(Self { data, table, sampler, plan, device })
+    }
+
+    fn summary(&self) -> String {
+        let mut groups = self.table.groups.clone();
+        groups.sort_unstable();
+        groups.dedup();
+        let count = |split| self.table.of(split).len();
+        format!(
+            "{} images in {} groups: {} train, {} val, {} test; {} steps an epoch on {:?}",
+            self.data.len(),
+            groups.len(),
+            count(Split::Train),
+            count(Split::Val),
+            count(Split::Test),
+            self.plan.steps,
+            self.device,
+        )
+    }
+}
+
+/// Makes or checks the output folder: a run is never mixed with another.
+fn folder(options: &FinetuneOptions, table: &SplitTable) -> Result<()> {
+    let out = &options.out;
+    std::fs::create_dir_all(out).map_err(Error::io("create", out))?;
+    let (split, last) = (out.join("split.csv"), out.join(LAST));
+    if !options.resume {
+        if last.exists() || out.join(BEST).exists() {
+            let reason = "holds a run already; give --resume to go on with it, or another --out";
+            return Err(Error::config("--out", out.display(), reason));
+        }
+        let text = toml::to_string_pretty(&options.config).map_err(Error::compute("writing the configuration"))?;
+        write_whole(&out.join("config.toml"), text.as_bytes())?;
+        return table.write(&split);
+    }
+    if !last.exists() {
+        return Err(Error::config("--resume", out.display(), format!("there is no {LAST} to go on from")));
+    }
+    let again = out.join("split.csv.new");
+    table.write(&again)?;
+    let read = |path: &Path| std::fs::read(path).map_err(Error::io("read", path));
+    let same = read(&again)? == read(&split)?;
+    std::fs::remove_file(&again).map_err(Error::io("remove", &again))?;
+    if !same {
+        return Err(Error::dataset(split, "the data give another split now; put them back or start a new run"));
+    }
+    Ok(())
+}
+
+/// `metrics.csv`, whole.
+fn write_rows(rows: &[EpochRow], path: &Path) -> Result<()> {
+    let mut file = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        file.serialize(row).map_err(Error::compute("writing metrics.csv"))?;
+    }
+    let bytes = file.into_inner().map_err(|e| Error::io("write", path)(e.into_error()))?;
+    write_whole(path, &bytes)
+}
+
+fn device(name: &str) -> Result<Device> {
+    let cuda = |number: usize| match tch::Cuda::device_count() as usize {
+        0 => Err(Error::Device { device: name.into(), reason: "libtorch sees no CUDA device; use cpu".into() }),
+        count if number >= count => {
+            Err(Error::Device { device: name.into(), reason: format!("there are {count}, numbered from 0") })
+        }
+        _ => Ok(Device::Cuda(number)),
+    };
+    match name {
+        "auto" => Ok(Device::cuda_if_available()),
+        "cpu" => Ok(Device::Cpu),
+        "cuda" => cuda(0),
+        other => match other.strip_prefix("cuda:").and_then(|number| number.parse().ok()) {
+            Some(number) => cuda(number),
+            None => Err(Error::config("--device", other, "is none of auto, cpu, cuda, cuda:N")),
+        },
+    }
+}

@@ -1,0 +1,187 @@
+//! What a network says of whole images.
+
+use super::loss::Loss;
+use crate::config::{FinetuneConfig, Labels, Precision, TrainInput};
+use crate::data::{Dataset, class_map};
+use crate::error::{Error, Result};
+use crate::metrics::segmentation::Overlap;
+use crate::nn::{Mode, UNet};
+use crate::tile::ProbabilityMaps;
+use image::RgbImage;
+use tch::{Device, Kind, TchError, Tensor};
+
+/// Runs a network over whole images: at once when they are small, in tiles whose halos overlap when they are not.
+/// Outside the image lies its mirror.
+#[derive(Debug, Clone)]
+pub struct Predictor {
+    device: Device,
+    mode: Mode,
+    input: TrainInput,
+    stride: i64,
+}
+
+/// Scores of one epoch, as means over images.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Validation {
+    /// Value of the training loss.
+    pub loss: f64,
+    /// Dice of the pixels that are not background; images without object in truth and prediction are left out.
+    pub dice: f64,
+    /// Intersection over union of the same.
+    pub iou: f64,
+}
+
+/// Class probabilities of one image.
+pub type Prediction = ProbabilityMaps;
+
+/// Kind of the tensors inside the network.
+pub(super) fn compute_kind(precision: Precision) -> Kind {
+    match precision {
+        Precision::F32 => Kind::Float,
+        Precision::Bf16 => Kind::BFloat16,
+    }
+}
+
+/// RGB8 `[N, H, W, 3]` as `[N, 3, H, W]` of f32 in `range`, channels last in memory.
+pub(super) fn to_input(
+    pixels: &[u8],
+    n: i64,
+    height: i64,
+    width: i64,
+    range: [f32; 2],
+    device: Device,
+) -> Result<Tensor, TchError> {
+    let bytes = Tensor::f_from_data_size(pixels, &[n, height, width, 3], Kind::Uint8)?.f_to_device(device)?;
+    let scale = f64::from(range[1] - range[0]) / 255.0;
+    let floats = bytes.f_to_kind(Kind::Float)?.f_mul_scalar(scale)?.f_add_scalar(f64::from(range[0]))?;
+    floats.f_permute([0, 3, 1, 2])
+}
+
+impl Predictor {
+    /// For networks of this configuration on `device`.
+    pub fn new(config: &FinetuneConfig, device: Device) -> Self {
+        Self {
+            device,
+            mode: Mode::eval(compute_kind(config.training.precision)),
+            input: config.input.clone(),
+            stride: i64::from(config.network.stride_px()),
+        }
+    }
+
+    /// Logits of an image, `[1, C, H, W]` on the device.
+    ///
+    /// # Errors
+    /// What the network answers.
+    pub fn logits(&self, network: &UNet, image: &RgbImage) -> Result<Tensor> {
+        let _guard = tch::no_grad_guard();
+        let (width, height) = (i64::from(image.width()), i64::from(image.height()));
+        let tile = i64::from(self.input.tile_px);
+        if width * height <= tile * tile * 3 / 2 {
+            let up = |n: i64| (n + self.stride - 1) / self.stride * self.stride;
+            let logits = self.window(network, image, [0, 0], [up(width), up(height)])?;
+            return cut(&logits, [0, 0], [width, height]).map_err(Error::compute("cutting the padding"));
+        }
+        let halo = i64::from(self.input.halo_px);
+        let core = tile - 2 * halo;
+        let mut rows = Vec::new();
+        for y in (0..height).step_by(core as usize) {
+            let mut row = Vec::new();
+            for x in (0..width).step_by(core as usize) {
+                let logits = self.window(network, image, [x - halo, y - halo], [tile, tile])?;
+                let inside = [core.min(width - x), core.min(height - y)];
+                row.push(cut(&logits, [halo, halo], inside).map_err(Error::compute("cutting the halo"))?);
+            }
+            rows.push(Tensor::f_cat(&row, 3).map_err(Error::compute("joining tiles"))?);
+        }
+        Tensor::f_cat(&rows, 2).map_err(Error::compute("joining tiles"))
+    }
+
+    /// Logits of a window that may reach outside the image.
+    fn window(&self, network: &UNet, image: &RgbImage, [x, y]: [i64; 2], [width, height]: [i64; 2]) -> Result<Tensor> {
+        let (image_width, image_height) = (i64::from(image.width()), i64::from(image.height()));
+        let mirror = |i: i64, n: i64| {
+            let folded = i.rem_euclid(2 * n);
+            folded.min(2 * n - 1 - folded) as usize
+        };
+        let columns: Vec<usize> = (x..x + width).map(|u| mirror(u, image_width) * 3).collect();
+        let mut pixels = Vec::with_capacity((width * height * 3) as usize);
+        for v in y..y + height {
+            let row = &image.as_raw()[mirror(v, image_height) * image_width as usize * 3..];
+            columns.iter().for_each(|&at| pixels.extend_from_slice(&row[at..at + 3]));
+        }
+        let input = to_input(&pixels, 1, height, width, self.input.range, self.device);
+        network.forward(&input.map_err(Error::compute("preparing an image"))?, None, self.mode)
+    }
+
+    /// Class probabilities of an image.
+    ///
+    /// # Errors
+    /// As [`logits`](Self::logits).
+    pub fn predict(&self, network: &UNet, image: &RgbImage) -> Result<Prediction> {
+        probabilities(&self.logits(network, image)?).map_err(Error::compute("reading the prediction"))
+    }
+
+    /// Scores a network on some images of a dataset.
+    ///
+    /// # Errors
+    /// An image cannot be read; what the network answers.
+    ///
+    /// # Panics
+    /// Without images.
+    pub fn validate(
+        &self,
+        network: &UNet,
+        data: &Dataset,
+        images: &[usize],
+        boundary_px: u32,
+        loss: &Loss,
+    ) -> Result<Validation> {
+        assert!(!images.is_empty(), "nothing to validate on");
+        let _guard = tch::no_grad_guard();
+        let mut sums = [0.0; 3];
+        let mut scored = 0.0;
+        for &index in images {
+            let sample = data.sample(index)?;
+            let size = sample.size();
+            let truth = class_map(&sample.labels, size, boundary_px);
+            let logits = self.logits(network, &sample.image)?;
+            let value = || -> Result<f64> {
+                let shape = [1, i64::from(size.height), i64::from(size.width)];
+                let truth = Tensor::f_from_data_size(&truth, &shape, Kind::Uint8);
+                let truth = truth.and_then(|t| t.f_to_device(self.device)?.f_to_kind(Kind::Int64));
+                let terms = loss.compute(&logits, &truth.map_err(Error::compute("preparing a mask"))?)?;
+                terms.total.f_double_value(&[]).map_err(Error::compute("reading the loss"))
+            };
+            sums[0] += value()?;
+            let maps = probabilities(&logits).map_err(Error::compute("reading the prediction"))?;
+            let overlap = Overlap::of(truth.iter().map(|&class| class != 0), maps.plane(0).iter().map(|&p| p < 128));
+            if let (Some(dice), Some(iou)) = (overlap.dice(), overlap.iou()) {
+                sums[1] += dice;
+                sums[2] += iou;
+                scored += 1.0;
+            }
+        }
+        Ok(Validation { loss: sums[0] / images.len() as f64, dice: sums[1] / scored, iou: sums[2] / scored })
+    }
+}
+
+/// Width of the boundary class for these masks, 0 where there is none.
+pub fn boundary_px(config: &FinetuneConfig) -> u32 {
+    match config.data.labels {
+        Labels::Instances => config.data.boundary_px,
+        Labels::Binary => 0,
+    }
+}
+
+fn cut(logits: &Tensor, [x, y]: [i64; 2], [width, height]: [i64; 2]) -> Result<Tensor, TchError> {
+    logits.f_narrow(2, y, height)?.f_narrow(3, x, width)
+}
+
+fn probabilities(logits: &Tensor) -> Result<ProbabilityMaps, TchError> {
+    let size = logits.size();
+    let bytes = logits.f_softmax(1, Kind::Float)?.f_mul_scalar(255.0)?.f_round()?.f_to_kind(Kind::Uint8)?;
+    let bytes = bytes.f_to_device(Device::Cpu)?.f_contiguous()?;
+    let mut values = vec![0; bytes.numel()];
+    bytes.f_copy_data_u8(&mut values, bytes.numel())?;
+    Ok(ProbabilityMaps { classes: size[1] as usize, width: size[3] as u32, height: size[2] as u32, values })
+}

@@ -1,0 +1,270 @@
+//! Adam and AdamW with their state in the open, so that a checkpoint can hold it.
+
+use crate::config::{OptimizerConfig, OptimizerKind, ScheduleKind};
+use crate::error::{Error, Result};
+use std::collections::BTreeMap;
+use tch::{Kind, TchError, Tensor, nn};
+
+/// One parameter with its moments.
+#[derive(Debug)]
+struct Slot {
+    name: String,
+    parameter: Tensor,
+    /// Moving mean of the gradient.
+    first: Tensor,
+    /// Moving mean of its square.
+    second: Tensor,
+    decayed: bool,
+}
+
+/// Adam (Kingma and Ba 2015) or AdamW (Loshchilov and Hutter 2019) over the trainable parameters of a store.
+#[derive(Debug)]
+pub struct Optimizer {
+    config: OptimizerConfig,
+    slots: Vec<Slot>,
+    steps: u64,
+}
+
+impl Optimizer {
+    /// Moments of 0 for every trainable parameter.
+    ///
+    /// # Errors
+    /// [`Error::Compute`] without memory for the moments.
+    pub fn new(config: &OptimizerConfig, vs: &nn::VarStore) -> Result<Self> {
+        // Sorted by name: the store's own order differs from process to process.
+        let parameters: BTreeMap<_, _> = vs.variables().into_iter().filter(|(_, p)| p.requires_grad()).collect();
+        let slot = |(name, parameter): (String, Tensor)| {
+            let zeros = || parameter.f_detach()?.f_zeros_like();
+            let (first, second) = (zeros()?, zeros()?);
+            Ok(Slot { name, decayed: parameter.dim() > 1, parameter, first, second })
+        };
+        let slots = parameters.into_iter().map(slot).collect::<Result<_, TchError>>();
+        Ok(Self { config: config.clone(), slots: slots.map_err(Error::compute("creating the optimizer"))?, steps: 0 })
+    }
+
+    /// Updates made so far.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Drops the gradients.
+    pub fn zero_grad(&mut self) {
+        self.slots.iter_mut().for_each(|slot| slot.parameter.zero_grad());
+    }
+
+    /// Euclidean norm of the gradient over all parameters.
+    ///
+    /// # Errors
+    /// [`Error::Compute`] with libtorch's message.
+    pub fn gradient_norm(&self) -> Result<f64> {
+        let squares = || {
+            let _guard = tch::no_grad_guard();
+            let mut squares = Vec::with_capacity(self.slots.len());
+            for slot in &self.slots {
+                let gradient = slot.parameter.f_grad()?;
+                if gradient.defined() {
+                    squares.push(gradient.f_square()?.f_sum(Kind::Double)?);
+                }
+            }
+            if squares.is_empty() {
+                return Ok(0.0);
+            }
+            Tensor::f_stack(&squares, 0)?.f_sum(Kind::Double)?.f_sqrt()?.f_double_value(&[])
+        };
+        squares().map_err(Error::compute("measuring the gradient"))
+    }
+
+    /// One update with the learning rate `rate`. `norm` is [`gradient_norm`](Self::gradient_norm), for the clipping.
+    ///
+    /// # Errors
+    /// [`Error::Compute`] with libtorch's message.
+    pub fn step(&mut self, rate: f64, norm: f64) -> Result<()> {
+        self.steps += 1;
+        let clip = self.config.clip_norm;
+        let scale = if clip > 0.0 && norm > clip { clip / norm } else { 1.0 };
+        self.update(rate, scale).map_err(Error::compute("updating the weights"))
+    }
+
+    fn update(&mut self, rate: f64, scale: f64) -> Result<(), TchError> {
+        let _guard = tch::no_grad_guard();
+        let OptimizerConfig { kind, betas: [beta1, beta2], eps, weight_decay, .. } = self.config;
+        let steps = self.steps as f64;
+        let (bias1, bias2) = (1.0 - beta1.powf(steps), 1.0 - beta2.powf(steps));
+        for slot in &mut self.slots {
+            let mut gradient = slot.parameter.f_grad()?;
+            if !gradient.defined() {
+                continue;
+            }
+            if scale != 1.0 {
+                gradient = gradient.f_mul_scalar(scale)?;
+            }
+            let decay = if slot.decayed { weight_decay } else { 0.0 };
+            if decay > 0.0 {
+                match kind {
+                    OptimizerKind::Adam => gradient = gradient.f_add(&slot.parameter.f_mul_scalar(decay)?)?,
+                    OptimizerKind::Adamw => _ = slot.parameter.f_mul_scalar_(1.0 - rate * decay)?,
+                }
+            }
+            let _ = slot.first.f_lerp_(&gradient, 1.0 - beta1)?;
+            let _ = slot.second.f_mul_scalar_(beta2)?.f_add_(&gradient.f_square()?.f_mul_scalar(1.0 - beta2)?)?;
+            let spread = slot.second.f_sqrt()?.f_mul_scalar(1.0 / bias2.sqrt())?.f_add_scalar(eps)?;
+            let change = slot.first.f_div(&spread)?.f_mul_scalar(-rate / bias1)?;
+            let _ = slot.parameter.f_add_(&change)?;
+        }
+        Ok(())
+    }
+
+    /// The moments by name, `first.` and `second.` before the parameter's.
+    pub fn state(&self) -> BTreeMap<String, Tensor> {
+        let pair = |slot: &Slot| {
+            [
+                (format!("first.{}", slot.name), slot.first.shallow_clone()),
+                (format!("second.{}", slot.name), slot.second.shallow_clone()),
+            ]
+        };
+        self.slots.iter().flat_map(pair).collect()
+    }
+
+    /// Takes over what [`state`](Self::state) gave after `steps` updates.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if a moment is missing, [`Error::Compute`] if its shape differs.
+    pub fn restore(&mut self, state: &BTreeMap<String, Tensor>, steps: u64) -> Result<()> {
+        let _guard = tch::no_grad_guard();
+        for slot in &mut self.slots {
+            for (prefix, moment) in [("first.", &mut slot.first), ("second.", &mut slot.second)] {
+                let name = format!("{prefix}{}", slot.name);
+                let saved =
+                    state.get(&name).ok_or_else(|| Error::Internal(format!("no `{name}` in the checkpoint")))?;
+                moment.f_copy_(saved).map_err(Error::compute(format!("restoring `{name}`")))?;
+            }
+        }
+        self.steps = steps;
+        Ok(())
+    }
+}
+
+/// Learning rate of step `step` (from 0) of `total`: a linear rise over the warm-up, then constant or half a cosine.
+pub fn learning_rate(config: &OptimizerConfig, step: u64, total: u64) -> f64 {
+    if step < config.warmup_steps {
+        return config.rate * (step + 1) as f64 / (config.warmup_steps + 1) as f64;
+    }
+    match config.schedule {
+        ScheduleKind::Constant => config.rate,
+        ScheduleKind::Cosine => {
+            let left = total.saturating_sub(config.warmup_steps).max(1) as f64;
+            let course = ((step - config.warmup_steps) as f64 / left).min(1.0);
+            config.final_rate + (config.rate - config.final_rate) * 0.5 * (1.0 + (std::f64::consts::PI * course).cos())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+    use tch::nn::OptimizerConfig as _;
+
+    fn config(kind: OptimizerKind, weight_decay: f64) -> OptimizerConfig {
+        OptimizerConfig { kind, weight_decay, betas: [0.5, 0.9], ..OptimizerConfig::default() }
+    }
+
+    /// A store with one matrix, and the loss whose gradient at `w` is `w^3 - 1`.
+    fn problem() -> (nn::VarStore, Tensor) {
+        let vs = nn::VarStore::new(Device::Cpu);
+        let w = vs.root().var_copy("w", &Tensor::from_slice(&[2.0_f32, -1.0, 0.5, 3.0]).view([2, 2]));
+        (vs, w)
+    }
+
+    fn loss(w: &Tensor) -> Tensor {
+        (w.pow_tensor_scalar(4.0) * 0.25 - w).sum(Kind::Float)
+    }
+
+    fn ours(config: &OptimizerConfig, steps: u64) -> Tensor {
+        let (vs, w) = problem();
+        let mut optimizer = Optimizer::new(config, &vs).unwrap();
+        for _ in 0..steps {
+            optimizer.zero_grad();
+            loss(&w).backward();
+            let norm = optimizer.gradient_norm().unwrap();
+            optimizer.step(0.05, norm).unwrap();
+        }
+        w.detach().copy()
+    }
+
+    #[test]
+    fn twenty_steps_agree_with_libtorchs_own() {
+        for (kind, decay) in [(OptimizerKind::Adam, 0.0), (OptimizerKind::Adam, 0.1), (OptimizerKind::Adamw, 0.1)] {
+            let (vs, w) = problem();
+            let mut torch = match kind {
+                OptimizerKind::Adam => {
+                    nn::Adam { beta1: 0.5, beta2: 0.9, wd: decay, eps: 1e-8, amsgrad: false }.build(&vs, 0.05)
+                }
+                OptimizerKind::Adamw => {
+                    nn::AdamW { beta1: 0.5, beta2: 0.9, wd: decay, eps: 1e-8, amsgrad: false }.build(&vs, 0.05)
+                }
+            }
+            .unwrap();
+            (0..20).for_each(|_| torch.backward_step(&loss(&w)));
+            let difference = (ours(&config(kind, decay), 20) - w.detach()).abs().max().double_value(&[]);
+            assert!(difference < 1e-6, "{kind:?} {decay}: {difference}");
+        }
+    }
+
+    #[test]
+    fn the_first_step_is_the_rate_along_the_gradients_sign() {
+        let moved = ours(&config(OptimizerKind::Adam, 0.0), 1) - problem().1.detach();
+        let want = Tensor::from_slice(&[-0.05_f32, 0.05, 0.05, -0.05]).view([2, 2]);
+        assert!((moved - want).abs().max().double_value(&[]) < 1e-6);
+    }
+
+    #[test]
+    fn a_restored_optimizer_goes_on_bit_by_bit() {
+        let all = ours(&config(OptimizerKind::Adamw, 0.1), 8);
+        let (vs, mut w) = problem();
+        let mut first = Optimizer::new(&config(OptimizerKind::Adamw, 0.1), &vs).unwrap();
+        let run = |optimizer: &mut Optimizer, w: &Tensor| {
+            optimizer.zero_grad();
+            loss(w).backward();
+            let norm = optimizer.gradient_norm().unwrap();
+            optimizer.step(0.05, norm).unwrap();
+        };
+        (0..5).for_each(|_| run(&mut first, &w));
+        let (state, kept) = (first.state(), w.detach().copy());
+        let (vs, fresh) = problem();
+        let mut second = Optimizer::new(&config(OptimizerKind::Adamw, 0.1), &vs).unwrap();
+        w = fresh;
+        tch::no_grad(|| w.copy_(&kept));
+        second.restore(&state, first.steps()).unwrap();
+        (0..3).for_each(|_| run(&mut second, &w));
+        assert!(w.detach().equal(&all));
+    }
+
+    #[test]
+    fn clipping_cuts_the_norm_and_keeps_the_direction() {
+        let (vs, w) = problem();
+        let mut optimizer =
+            Optimizer::new(&OptimizerConfig { clip_norm: 1.0, ..config(OptimizerKind::Adam, 0.0) }, &vs).unwrap();
+        loss(&w).backward();
+        let norm = optimizer.gradient_norm().unwrap();
+        assert!((norm - (49.0_f64 + 4.0 + 0.875_f64.powi(2) + 676.0).sqrt()).abs() < 1e-4, "{norm}");
+        optimizer.step(0.0, norm).unwrap();
+        let first = &optimizer.state()["first.w"];
+        assert!((first.norm().double_value(&[]) - 0.5).abs() < 1e-5, "half of a gradient of norm 1");
+    }
+
+    #[test]
+    fn the_rate_rises_then_falls_to_its_end() {
+        let config = OptimizerConfig {
+            rate: 1.0,
+            final_rate: 0.1,
+            warmup_steps: 4,
+            schedule: ScheduleKind::Cosine,
+            ..OptimizerConfig::default()
+        };
+        let rates: Vec<f64> = (0..=24).map(|step| learning_rate(&config, step, 24)).collect();
+        assert!((rates[0] - 0.2).abs() < 1e-12 && (rates[4] - 1.0).abs() < 1e-12);
+        assert!((rates[14] - 0.55).abs() < 1e-12 && (rates[24] - 0.1).abs() < 1e-12);
+        assert!(rates[..5].is_sorted() && rates[4..].is_sorted_by(|a, b| a > b));
+    }
+}

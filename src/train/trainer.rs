@@ -1,0 +1,508 @@
+//! The loop: batches in, weights and checkpoints out.
+
+use super::checkpoint::{Checkpoint, EpochRow, State};
+use super::ema::Ema;
+use super::evaluate::{Validation, compute_kind, to_input};
+use super::loss::Loss;
+use super::optimizer::{Optimizer, learning_rate};
+use crate::config::{FinetuneConfig, InitKind, Select};
+use crate::data::{Batch, Loader};
+use crate::error::{Error, Result};
+use crate::nn::{Init, Mode, UNet, weights};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use tch::{Device, Kind, TchError, Tensor, nn};
+
+/// A network with the variables it lives in.
+#[derive(Debug)]
+struct Model {
+    vs: nn::VarStore,
+    network: UNet,
+}
+
+/// Everything that changes while training.
+#[derive(Debug)]
+pub struct Trainer {
+    config: FinetuneConfig,
+    device: Device,
+    steps_per_epoch: u64,
+    live: Model,
+    shadow: Model,
+    /// Running statistics of the live network: a skipped step must not leave its traces in them.
+    statistics: Vec<Tensor>,
+    optimizer: Optimizer,
+    ema: Ema,
+    loss: Loss,
+    state: State,
+}
+
+/// What the loop tells while it runs.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A step is done; nothing for a loss means that the step was skipped.
+    Step {
+        /// Steps since the start, this one included.
+        step: u64,
+        /// Steps of the whole run.
+        total: u64,
+        /// Value of the loss.
+        loss: Option<f64>,
+    },
+    /// An epoch is done and its checkpoint is written.
+    Epoch {
+        /// Its figures.
+        row: &'a EpochRow,
+        /// Whether it is the best so far.
+        best: bool,
+    },
+}
+
+/// File of the state after the last epoch, or at the stop.
+pub const LAST: &str = "last.safetensors";
+/// File of the state after the best epoch.
+pub const BEST: &str = "best.safetensors";
+
+impl Trainer {
+    /// New weights from the configuration's seed.
+    ///
+    /// # Errors
+    /// The network's configuration is senseless or the device has no room for it.
+    pub fn new(config: &FinetuneConfig, device: Device, steps_per_epoch: u64) -> Result<Self> {
+        tch::manual_seed(config.seed as i64);
+        let classes = config.data.labels.classes();
+        let init = match config.training.init {
+            InitKind::Default => Init::Default,
+            InitKind::Reference => Init::Reference,
+        };
+        let model = || -> Result<Model> {
+            let vs = nn::VarStore::new(device);
+            let network = UNet::new(&vs.root(), &config.network, classes as i64, init)?;
+            Ok(Model { vs, network })
+        };
+        let (live, shadow) = (model()?, model()?);
+        let statistics = live.vs.variables().into_values().filter(|tensor| !tensor.requires_grad()).collect();
+        Ok(Self {
+            config: config.clone(),
+            device,
+            steps_per_epoch,
+            statistics,
+            optimizer: Optimizer::new(&config.optimizer, &live.vs)?,
+            ema: Ema::new(config.training.ema, &live.vs, &shadow.vs)?,
+            loss: Loss::new(&config.loss, classes)?,
+            state: State::new(config),
+            live,
+            shadow,
+        })
+    }
+
+    /// Goes on where a checkpoint stopped.
+    ///
+    /// # Errors
+    /// The checkpoint is of another configuration or network.
+    pub fn restore(&mut self, checkpoint: &Checkpoint, path: &Path) -> Result<()> {
+        same_run(&checkpoint.state.config, &self.config, path)?;
+        let name = path.display().to_string();
+        weights::assign(&self.live.vs, &checkpoint.part("live."), &name, &[])?;
+        weights::assign(&self.shadow.vs, &checkpoint.part("shadow."), &name, &[])?;
+        self.optimizer.restore(&checkpoint.tensors, checkpoint.state.updates)?;
+        self.ema.restore(checkpoint.state.averaged);
+        self.state = State { config: self.config.clone(), ..checkpoint.state.clone() };
+        Ok(())
+    }
+
+    /// The run's numbers.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The network with the averaged weights.
+    pub fn averaged(&self) -> &UNet {
+        &self.shadow.network
+    }
+
+    /// The averaged weights and statistics by name.
+    pub fn averaged_weights(&self) -> BTreeMap<String, Tensor> {
+        self.shadow.vs.variables().into_iter().collect()
+    }
+
+    /// The loss.
+    pub fn loss(&self) -> &Loss {
+        &self.loss
+    }
+
+    /// Trains to the last epoch. After each epoch and on `stop` the state goes to [`LAST`] in `folder`, after the best
+    /// epoch also to [`BEST`]. `loader` must stand at the state's step.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] after a stop; too many steps in a row without a finite loss; what loading, computing,
+    /// validating and writing report.
+    pub fn fit(
+        &mut self,
+        loader: &mut Loader,
+        folder: &Path,
+        stop: &AtomicBool,
+        validate: &mut dyn FnMut(&Self) -> Result<Validation>,
+        tell: &mut dyn FnMut(Event<'_>),
+    ) -> Result<()> {
+        let total = self.config.training.epochs * self.steps_per_epoch;
+        let mut clock = Instant::now();
+        while self.state.step < total {
+            if stop.load(Ordering::Relaxed) {
+                self.state.seconds += clock.elapsed().as_secs_f64();
+                self.checkpoint().write(&folder.join(LAST))?;
+                return Err(Error::Cancelled);
+            }
+            let batch = loader.next_batch()?;
+            let loss = self.step(&batch, total)?;
+            tell(Event::Step { step: self.state.step, total, loss });
+            if !self.state.step.is_multiple_of(self.steps_per_epoch) {
+                continue;
+            }
+            let epoch = self.state.step / self.steps_per_epoch;
+            let due = epoch.is_multiple_of(self.config.training.validate_every) || self.state.step == total;
+            let scores = if due { Some(validate(self)?) } else { None };
+            self.state.seconds += clock.elapsed().as_secs_f64();
+            clock = Instant::now();
+            let best = self.close_epoch(epoch, total, scores);
+            let last = folder.join(LAST);
+            self.checkpoint().write(&last)?;
+            if best {
+                copy_whole(&last, &folder.join(BEST))?;
+            }
+            if let Some(row) = self.state.rows.last() {
+                tell(Event::Epoch { row, best });
+            }
+        }
+        Ok(())
+    }
+
+    /// One update; nothing for a step that was skipped because its loss or gradient was not finite.
+    ///
+    /// # Errors
+    /// [`Error::Compute`] with libtorch's message; `training.max_bad_steps` skipped in a row.
+    pub fn step(&mut self, batch: &Batch, total: u64) -> Result<Option<f64>> {
+        let (n, edge) = (batch.len as i64, i64::from(batch.edge));
+        let range = self.config.input.range;
+        let prepare = || -> Result<_, TchError> {
+            let classes = Tensor::f_from_data_size(&batch.classes, &[n, edge, edge], Kind::Uint8)?;
+            let classes = classes.f_to_device(self.device)?.f_to_kind(Kind::Int64)?;
+            let before = self.statistics.iter().map(copy).collect::<Result<Vec<_>, _>>()?;
+            Ok((to_input(&batch.pixels, n, edge, edge, range, self.device)?, classes, before))
+        };
+        let (input, classes, before) = prepare().map_err(Error::compute("preparing a batch"))?;
+        let rate = learning_rate(&self.config.optimizer, self.state.step, total);
+        self.state.step += 1;
+        self.optimizer.zero_grad();
+        let logits =
+            self.live.network.forward(&input, None, Mode::train(compute_kind(self.config.training.precision)))?;
+        let terms = self.loss.compute(&logits, &classes)?;
+        let value = terms.total.f_double_value(&[]).map_err(Error::compute("reading the loss"))?;
+        if value.is_finite() {
+            terms.total.f_backward().map_err(Error::compute("computing the gradient"))?;
+            let norm = self.optimizer.gradient_norm()?;
+            if norm.is_finite() {
+                self.optimizer.step(rate, norm)?;
+                self.ema.update()?;
+                self.state.skipped_in_a_row = 0;
+                self.state.loss_sum += value;
+                self.state.loss_count += 1;
+                return Ok(Some(value));
+            }
+        }
+        self.skip(&before)?;
+        Ok(None)
+    }
+
+    fn skip(&mut self, statistics: &[Tensor]) -> Result<()> {
+        for (statistic, before) in self.statistics.iter_mut().zip(statistics) {
+            statistic.f_copy_(before).map_err(Error::compute("restoring the statistics"))?;
+        }
+        self.state.skipped += 1;
+        self.state.skipped_in_a_row += 1;
+        let limit = self.config.training.max_bad_steps;
+        if self.state.skipped_in_a_row >= limit {
+            let reason = format!(
+                "the loss or its gradient was not finite in {limit} steps in a row, up to step {}; lower \
+                 `optimizer.rate`, set `optimizer.clip_norm`, or use precision f32",
+                self.state.step
+            );
+            return Err(Error::config("optimizer.rate", self.config.optimizer.rate, reason));
+        }
+        Ok(())
+    }
+
+    /// Writes the epoch's row; true if it is the best so far.
+    fn close_epoch(&mut self, epoch: u64, total: u64, scores: Option<Validation>) -> bool {
+        let state = &mut self.state;
+        let score = scores.map(|scores| match self.config.training.select {
+            Select::ValDice => scores.dice,
+            Select::ValLoss => -scores.loss,
+        });
+        let best = score.is_some_and(|score| state.best.is_none_or(|(best, _)| score > best));
+        if let (true, Some(score)) = (best, score) {
+            state.best = Some((score, epoch));
+        }
+        state.rows.push(EpochRow {
+            epoch,
+            step: state.step,
+            rate: learning_rate(&self.config.optimizer, state.step - 1, total),
+            train_loss: state.loss_sum / state.loss_count as f64,
+            val_loss: scores.map(|scores| scores.loss),
+            val_dice: scores.map(|scores| scores.dice),
+            val_iou: scores.map(|scores| scores.iou),
+            skipped: state.skipped,
+            seconds: state.seconds,
+        });
+        (state.loss_sum, state.loss_count) = (0.0, 0);
+        best
+    }
+
+    /// The full state.
+    pub fn checkpoint(&self) -> Checkpoint {
+        let mut tensors = self.optimizer.state();
+        for (prefix, vs) in [("live.", &self.live.vs), ("shadow.", &self.shadow.vs)] {
+            tensors.extend(vs.variables().into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
+        }
+        let state = State { updates: self.optimizer.steps(), averaged: self.ema.updates(), ..self.state.clone() };
+        Checkpoint { state, tensors }
+    }
+}
+
+fn copy(tensor: &Tensor) -> Result<Tensor, TchError> {
+    let mut copy = tensor.f_zeros_like()?;
+    copy.f_copy_(tensor)?;
+    Ok(copy)
+}
+
+fn copy_whole(from: &Path, to: &Path) -> Result<()> {
+    let bytes = std::fs::read(from).map_err(Error::io("read", from))?;
+    super::checkpoint::write_whole(to, &bytes)
+}
+
+/// Refuses to resume under another configuration; where the data lie and how they are kept may change.
+fn same_run(saved: &FinetuneConfig, now: &FinetuneConfig, path: &Path) -> Result<()> {
+    let plain = |config: &FinetuneConfig| {
+        let mut config = config.clone();
+        config.data.root = "".into();
+        config.data.cache_mb = 0;
+        config.training.loader_threads = 1;
+        serde_json::to_value(&config).map_err(Error::compute("comparing configurations"))
+    };
+    let (saved, now) = (plain(saved)?, plain(now)?);
+    match difference(&saved, &now, "") {
+        None => Ok(()),
+        Some((field, before, after)) => {
+            let reason =
+                format!("was {before} when {} was written; resume with the same configuration", path.display());
+            Err(Error::config(field, after, reason))
+        }
+    }
+}
+
+/// The first field that differs, with both values.
+fn difference(a: &serde_json::Value, b: &serde_json::Value, at: &str) -> Option<(String, String, String)> {
+    if let (Some(a), Some(b)) = (a.as_object(), b.as_object()) {
+        let null = serde_json::Value::Null;
+        let below = |key: &str| if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
+        let keys = a.keys().chain(b.keys().filter(|key| !a.contains_key(*key)));
+        return keys
+            .into_iter()
+            .find_map(|k| difference(a.get(k).unwrap_or(&null), b.get(k).unwrap_or(&null), &below(k)));
+    }
+    (a != b).then(|| (at.to_owned(), a.to_string(), b.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{CropPlan, Dataset, Sampler};
+    use image::{GrayImage, Luma, Rgb, RgbImage};
+    use std::sync::Arc;
+
+    const CONFIG: &str = r#"
+        seed = 3
+        [model]
+        name = "toy"
+        version = "0.1.0"
+        title = "Discs"
+        license = "CC0-1.0"
+        object = "Disc"
+        [data]
+        root = ""
+        labels = "instances"
+        group = "look_alike"
+        [network]
+        dim = 8
+        multipliers = [1, 2]
+        normalisation = "batch"
+        attention = false
+        time_embedding = false
+        [input]
+        mpp = 0.5
+        tile_px = 32
+        halo_px = 8
+        range = [-1.0, 1.0]
+        [optimizer]
+        kind = "adamw"
+        rate = 3e-3
+        weight_decay = 0.01
+        clip_norm = 1.0
+        schedule = "cosine"
+        warmup_steps = 2
+        [training]
+        epochs = 3
+        batch = 4
+        crop_px = 32
+        ema = 0.9
+        max_bad_steps = 3
+    "#;
+    const STEPS: u64 = 4;
+
+    struct Toy {
+        dir: tempfile::TempDir,
+        data: Arc<Dataset>,
+        config: FinetuneConfig,
+    }
+
+    fn toy() -> Toy {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["image", "mask"] {
+            std::fs::create_dir(dir.path().join(folder)).unwrap();
+        }
+        for i in 0..6_u32 {
+            let disc = |x: u32, y: u32| (x as i32 - 12 - 3 * i as i32).pow(2) + (y as i32 - 20).pow(2) < 60;
+            let image =
+                RgbImage::from_fn(48, 40, |x, y| if disc(x, y) { Rgb([90, 40, 130]) } else { Rgb([230, 200, 220]) });
+            image.save(dir.path().join(format!("image/{i}.png"))).unwrap();
+            let mask = GrayImage::from_fn(48, 40, |x, y| Luma([u8::from(disc(x, y))]));
+            mask.save(dir.path().join(format!("mask/{i}.png"))).unwrap();
+        }
+        let mut config: FinetuneConfig = toml::from_str(CONFIG).unwrap();
+        config.data.root = dir.path().to_owned();
+        let data = Arc::new(Dataset::open(&config.data, config.input.mpp).unwrap());
+        Toy { dir, data, config }
+    }
+
+    impl Toy {
+        fn loader(&self, first: u64) -> Loader {
+            let plan = CropPlan {
+                edge: 32,
+                batch: 4,
+                steps: STEPS,
+                boundary_px: 2,
+                augment: self.config.augment.clone(),
+                seed: self.config.seed,
+            };
+            let sampler = Arc::new(Sampler::new((0..6).map(|i| (i, String::new())), STEPS as usize * 4, 3));
+            Loader::start(self.data.clone(), sampler, &plan, 2, first).unwrap()
+        }
+
+        /// Trains until `stop_at` steps are done; the result of `fit` and the losses of the steps.
+        fn fit(&self, trainer: &mut Trainer, stop_at: u64) -> (Result<()>, Vec<f64>) {
+            let stop = AtomicBool::new(false);
+            let predictor = super::super::Predictor::new(&self.config, Device::Cpu);
+            let mut losses = Vec::new();
+            let ended = trainer.fit(
+                &mut self.loader(trainer.state().step),
+                self.dir.path(),
+                &stop,
+                &mut |trainer| predictor.validate(trainer.averaged(), &self.data, &[0, 5], 2, trainer.loss()),
+                &mut |event| {
+                    if let Event::Step { step, loss, .. } = event {
+                        losses.push(loss.unwrap());
+                        stop.store(step >= stop_at, Ordering::Relaxed);
+                    }
+                },
+            );
+            (ended, losses)
+        }
+    }
+
+    fn largest_difference(a: &Checkpoint, b: &Checkpoint) -> f64 {
+        assert!(a.tensors.keys().eq(b.tensors.keys()));
+        let difference = |(a, b): (&Tensor, &Tensor)| (a - b).abs().max().double_value(&[]);
+        a.tensors.values().zip(b.tensors.values()).map(difference).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn a_run_stopped_within_an_epoch_and_resumed_ends_with_the_same_numbers() {
+        let toy = toy();
+        let mut whole = Trainer::new(&toy.config, Device::Cpu, STEPS).unwrap();
+        let (ended, losses) = toy.fit(&mut whole, u64::MAX);
+        ended.unwrap();
+        assert_eq!(losses.len(), 12);
+        assert!(losses[8..].iter().sum::<f64>() < losses[..4].iter().sum::<f64>(), "it learns: {losses:?}");
+
+        let mut first = Trainer::new(&toy.config, Device::Cpu, STEPS).unwrap();
+        let (ended, before) = toy.fit(&mut first, 6);
+        assert!(matches!(ended, Err(Error::Cancelled)));
+        drop(first);
+        let path = toy.dir.path().join(LAST);
+        tch::manual_seed(99);
+        let mut second = Trainer::new(&toy.config, Device::Cpu, STEPS).unwrap();
+        second.restore(&Checkpoint::read(&path).unwrap(), &path).unwrap();
+        let (ended, after) = toy.fit(&mut second, u64::MAX);
+        ended.unwrap();
+
+        let all: Vec<f64> = before.into_iter().chain(after).collect();
+        assert!(losses.iter().zip(&all).all(|(a, b)| (a - b).abs() < 1e-6), "{losses:?} {all:?}");
+        assert!(largest_difference(&whole.checkpoint(), &second.checkpoint()) < 1e-6);
+        for (a, b) in whole.state().rows.iter().zip(&second.state().rows) {
+            assert!((a.train_loss - b.train_loss).abs() < 1e-6);
+            assert!((a.val_dice.unwrap() - b.val_dice.unwrap()).abs() < 1e-6);
+        }
+        assert_eq!(whole.state().best.map(|b| b.1), second.state().best.map(|b| b.1));
+        let best = Checkpoint::read(&toy.dir.path().join(BEST)).unwrap();
+        assert_eq!(Some(best.state.epochs()), second.state().best.map(|b| b.1));
+    }
+
+    #[test]
+    fn steps_that_are_not_finite_change_nothing_and_stop_the_run_after_the_limit() {
+        let toy = toy();
+        let mut trainer = Trainer::new(&toy.config, Device::Cpu, STEPS).unwrap();
+        let mut loader = toy.loader(0);
+        trainer.step(&loader.next_batch().unwrap(), 12).unwrap().unwrap();
+        let name = "net.final_conv.1.bias";
+        let mut bias = trainer.live.vs.variables()[name].shallow_clone();
+        tch::no_grad(|| _ = bias.fill_(f64::NAN));
+        let before = trainer.checkpoint();
+        let kept: BTreeMap<String, Tensor> = before.tensors.iter().map(|(k, v)| (k.clone(), v.copy())).collect();
+        for skipped in 1..3 {
+            assert_eq!(trainer.step(&loader.next_batch().unwrap(), 12).unwrap(), None);
+            assert_eq!(trainer.state().skipped, skipped);
+        }
+        let message = trainer.step(&loader.next_batch().unwrap(), 12).unwrap_err().to_string();
+        assert!(message.contains("3 steps in a row"), "{message}");
+        for (name, tensor) in trainer.checkpoint().tensors {
+            let same = tensor.equal(&kept[&name]) || name.ends_with("final_conv.1.bias");
+            assert!(same, "{name} changed in a skipped step");
+        }
+    }
+
+    #[test]
+    fn resuming_under_another_configuration_is_refused_by_field() {
+        let toy = toy();
+        let trainer = Trainer::new(&toy.config, Device::Cpu, STEPS).unwrap();
+        let path = toy.dir.path().join(LAST);
+        trainer.checkpoint().write(&path).unwrap();
+        let mut changed = toy.config.clone();
+        changed.optimizer.rate = 1e-5;
+        changed.data.root = "/elsewhere".into();
+        let mut other = Trainer::new(&changed, Device::Cpu, STEPS).unwrap();
+        let message = other.restore(&Checkpoint::read(&path).unwrap(), &path).unwrap_err().to_string();
+        assert!(message.contains("`optimizer.rate` is 0.00001: was 0.003"), "{message}");
+    }
+
+    #[test]
+    fn a_torn_checkpoint_is_refused() {
+        let toy = toy();
+        let trainer = Trainer::new(&toy.config, Device::Cpu, STEPS).unwrap();
+        let path = toy.dir.path().join(LAST);
+        trainer.checkpoint().write(&path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        assert!(Checkpoint::read(&path).unwrap_err().to_string().contains("not a checkpoint"));
+    }
+}
