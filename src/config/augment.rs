@@ -108,6 +108,7 @@ impl AugmentConfig {
         within("augment.noise_share", self.noise_share, 0.0, 1.0)?;
         within("augment.noise_levels", self.noise_levels, 0.0, 100.0)?;
         within("augment.jpeg_share", self.jpeg_share, 0.0, 1.0)?;
-        within("augment.jpeg_quality", f64::from(self.jpeg_quality), 1.0, 95.0)
+        within("augment.jpeg_quality", f64::from(self.jpeg_quality), 1.0, 95.0)?;
+        self.restain.validate()
     }
 }

@@ -3,6 +3,7 @@
 use super::classes::class_map;
 use super::colour::{Affine, blur, grey, hue_map, stain_map, through_density};
 use super::dataset::Sample;
+use super::restain::restain;
 use super::warp::Warp;
 use crate::config::AugmentConfig;
 use crate::error::{Error, Result};
@@ -36,13 +37,28 @@ pub fn random_crop(
     let labels = warp.labels(sample, edge, boundary_px);
     let wide = edge + 2 * boundary_px;
     let classes = class_map(&labels, Size::new(wide, wide), boundary_px);
-    let rows = classes.chunks_exact(wide as usize).skip(boundary_px as usize).take(edge as usize);
-    let inner = boundary_px as usize..(boundary_px + edge) as usize;
-    let classes = rows.flat_map(|row| row[inner.clone()].iter().copied()).collect();
+    let classes = inner(&classes, edge, boundary_px);
     let mut pixels = warp.pixels(sample, edge);
+    if config.restain.probability > 0.0
+        && let Some(stained) = restain(&bytes(&pixels, edge)?, &inner(&labels, edge, boundary_px), &config.restain, rng)
+    {
+        pixels.iter_mut().zip(stained.pixels()).for_each(|(pixel, new)| *pixel = new.0.map(f32::from));
+    }
     colours(&mut pixels, config, rng);
     let image = camera(pixels, edge, config, rng)?;
     Ok(Crop { image, classes })
+}
+
+/// The middle of a map that has `margin` more on each side.
+fn inner<T: Copy>(map: &[T], edge: u32, margin: u32) -> Vec<T> {
+    let (edge, margin) = (edge as usize, margin as usize);
+    let rows = map.chunks_exact(edge + 2 * margin).skip(margin).take(edge);
+    rows.flat_map(|row| row[margin..margin + edge].iter().copied()).collect()
+}
+
+fn bytes(pixels: &[[f32; 3]], edge: u32) -> Result<RgbImage> {
+    let bytes = pixels.as_flattened().iter().map(|v| v.round().clamp(0.0, 255.0) as u8).collect();
+    RgbImage::from_raw(edge, edge, bytes).ok_or_else(|| Error::Internal("a crop of odd size".into()))
 }
 
 fn random_warp(size: Size, edge: u32, config: &AugmentConfig, rng: &mut impl Rng) -> Warp {
@@ -101,18 +117,17 @@ fn colours(pixels: &mut [[f32; 3]], config: &AugmentConfig, rng: &mut impl Rng) 
 }
 
 /// Focus, sensor and file: blur, noise, JPEG.
-fn camera(pixels: Vec<[f32; 3]>, edge: u32, config: &AugmentConfig, rng: &mut impl Rng) -> Result<RgbImage> {
-    let mut values = pixels.into_flattened();
+fn camera(mut pixels: Vec<[f32; 3]>, edge: u32, config: &AugmentConfig, rng: &mut impl Rng) -> Result<RgbImage> {
     if chance(rng, config.blur_share) && config.blur_sigma_px > 0.0 {
         let sigma = (config.blur_sigma_px * rng.random::<f64>()).max(0.2) as f32;
-        values = blur(&values, edge as usize, edge as usize, 3, sigma);
+        let soft = blur(pixels.as_flattened(), edge as usize, edge as usize, 3, sigma);
+        pixels.as_flattened_mut().copy_from_slice(&soft);
     }
     if chance(rng, config.noise_share) && config.noise_levels > 0.0 {
         let deviation = (config.noise_levels * rng.random::<f64>()) as f32;
-        values.iter_mut().for_each(|v| *v += deviation * nearly_normal(rng));
+        pixels.as_flattened_mut().iter_mut().for_each(|v| *v += deviation * nearly_normal(rng));
     }
-    let bytes = values.into_iter().map(|v| v.round().clamp(0.0, 255.0) as u8).collect();
-    let image = RgbImage::from_raw(edge, edge, bytes).ok_or_else(|| Error::Internal("a crop of odd size".into()))?;
+    let image = bytes(&pixels, edge)?;
     if !chance(rng, config.jpeg_share) {
         return Ok(image);
     }

@@ -3,12 +3,12 @@
 use crate::config::FinetuneConfig;
 use crate::data::{CropPlan, Dataset, Loader, Sampler, Split, SplitTable, sampler::strata};
 use crate::error::{Error, Result};
+use crate::train::device::{self, Device, set_threads};
 use crate::train::{BEST, Checkpoint, EpochRow, Event, LAST, Predictor, Trainer, boundary_px, write_whole};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
-use tch::Device;
 
 /// What to train, where and on what.
 #[derive(Debug, Clone)]
@@ -125,10 +125,8 @@ impl Run {
     fn prepare(options: &FinetuneOptions) -> Result<Self> {
         let config = &options.config;
         config.validate()?;
-        let device = device(&options.device)?;
-        if options.threads > 0 {
-            tch::set_num_threads(options.threads as i32);
-        }
+        let device = device::choose(&options.device)?;
+        set_threads(options.threads);
         let data = Arc::new(Dataset::open(&config.data, config.input.mpp)?);
         let table = SplitTable::make(&data, &config.data, config.seed)?;
         folder(options, &table)?;
@@ -211,23 +209,4 @@ fn write_rows(rows: &[EpochRow], path: &Path) -> Result<()> {
     }
     let bytes = file.into_inner().map_err(|e| Error::io("write", path)(e.into_error()))?;
     write_whole(path, &bytes)
-}
-
-fn device(name: &str) -> Result<Device> {
-    let cuda = |number: usize| match tch::Cuda::device_count() as usize {
-        0 => Err(Error::Device { device: name.into(), reason: "libtorch sees no CUDA device; use cpu".into() }),
-        count if number >= count => {
-            Err(Error::Device { device: name.into(), reason: format!("there are {count}, numbered from 0") })
-        }
-        _ => Ok(Device::Cuda(number)),
-    };
-    match name {
-        "auto" => Ok(Device::cuda_if_available()),
-        "cpu" => Ok(Device::Cpu),
-        "cuda" => cuda(0),
-        other => match other.strip_prefix("cuda:").and_then(|number| number.parse().ok()) {
-            Some(number) => cuda(number),
-            None => Err(Error::config("--device", other, "is none of auto, cpu, cuda, cuda:N")),
-        },
-    }
 }

@@ -1,6 +1,7 @@
 //! Training: loss, optimizer, moving average, checkpoints, the loop, and what it draws.
 
 mod checkpoint;
+pub mod device;
 mod ema;
 mod evaluate;
 mod loss;
