@@ -1,7 +1,4 @@
 //! Whole runs: the only place where stages meet.
 
-pub mod tissue;
-//! Whole jobs: the only place where stages meet.
-
 #[cfg(feature = "torch")]
 pub mod finetune;
