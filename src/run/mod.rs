@@ -2,3 +2,4 @@
 
 #[cfg(feature = "torch")]
 pub mod finetune;
+pub mod tissue;
