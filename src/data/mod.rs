@@ -4,6 +4,7 @@ pub mod augment;
 mod classes;
 mod colour;
 mod dataset;
+pub mod geojson;
 mod index;
 mod loader;
 mod look_alike;
