@@ -10,18 +10,24 @@ pub(super) fn radius(length_um: f64, um: f64) -> u8 {
     (length_um / um).round().min(254.0) as u8
 }
 
-/// Grows by `radius` cells, in a square.
+/// Grows by `radius` cells, in an octagon: a square and a diamond after one another.
 pub(super) fn dilate(mask: &mut GrayImage, radius: u8) {
-    if radius > 0 {
-        morphology::dilate_mut(mask, Norm::LInf, radius);
-    }
+    let (square, diamond) = octagon(radius);
+    morphology::dilate_mut(mask, Norm::LInf, square);
+    morphology::dilate_mut(mask, Norm::L1, diamond);
 }
 
-/// Shrinks by `radius` cells, in a square; what is outside the image shrinks nothing.
+/// Shrinks by `radius` cells, in an octagon; what is outside the image shrinks nothing.
 pub(super) fn erode(mask: &mut GrayImage, radius: u8) {
-    if radius > 0 {
-        morphology::erode_mut(mask, Norm::LInf, radius);
-    }
+    let (square, diamond) = octagon(radius);
+    morphology::erode_mut(mask, Norm::LInf, square);
+    morphology::erode_mut(mask, Norm::L1, diamond);
+}
+
+/// The square and the diamond that make a near-regular octagon, as radii.
+fn octagon(radius: u8) -> (u8, u8) {
+    let square = (f64::from(radius) * (std::f64::consts::SQRT_2 - 1.0)).round() as u8;
+    (square, radius - square)
 }
 
 /// Closes gaps up to twice `radius` wide.
@@ -76,10 +82,26 @@ mod tests {
 
     #[test]
     fn closing_bridges_a_gap_and_keeps_the_outer_edge() {
-        let mut image = mask(&["..........", "..##..##..", "..##..##..", ".........."]);
+        let bar = "..##..##..";
+        let mut image = mask(&["..........", bar, bar, bar, bar, ".........."]);
         close(&mut image, 1);
-        assert_eq!(image, mask(&["..........", "..######..", "..######..", ".........."]));
+        let closed = "..######..";
+        assert_eq!(image, mask(&["..........", bar, closed, closed, bar, ".........."]));
         assert_eq!((radius(24.0, 8.0), radius(1e9, 1.0)), (3, 254));
+    }
+
+    #[test]
+    fn a_point_grows_to_a_round_shape_of_the_radius() {
+        let mut image = GrayImage::new(41, 41);
+        image.put_pixel(20, 20, Luma([255]));
+        dilate(&mut image, 12);
+        for (x, y, value) in image.enumerate_pixels() {
+            let distance = (f64::from(x) - 20.0).hypot(f64::from(y) - 20.0);
+            assert!(if value.0[0] > 0 { distance < 13.5 } else { distance > 11.0 }, "{x}, {y}");
+        }
+        erode(&mut image, 12);
+        assert_eq!(image.iter().filter(|value| **value > 0).count(), 1);
+        assert_eq!((octagon(0), octagon(1), octagon(3)), ((0, 0), (0, 1), (1, 2)));
     }
 
     #[test]

@@ -47,14 +47,14 @@ pub fn detect_tissue(slide: &dyn SlideSource, mpp: f64, config: &TissueConfig) -
     if is_dark_field(colors()) {
         return Err(Error::Unsupported {
             path: slide.path().to_owned(),
-            reason: "its background is dark, as in fluorescence, and tissue is looked for on bright glass; say where \
-                     to look with --whole-slide or --roi"
+            reason: "its background is dark, as in fluorescence, and tissue is looked for on bright glass; \
+                     segment it with --whole-slide or --roi instead"
                 .into(),
         });
     }
-    let tissue = Finder { cells: &cells, config }.find(&mut mask);
-    for (cell, _) in tissue.iter().enumerate().filter(|(_, value)| **value > 0) {
-        mask.set(cell as u32 % cells.size.width, cell as u32 / cells.size.width);
+    let tissue = Finder { cells, config }.find(&mut mask);
+    for (column, row, _) in tissue.enumerate_pixels().filter(|(.., value)| value.0[0] > 0) {
+        mask.set(column, row);
     }
     Ok(mask)
 }
@@ -71,14 +71,14 @@ fn is_dark_field(colors: impl Iterator<Item = Color>) -> bool {
 }
 
 struct Finder<'a> {
-    cells: &'a Cells,
+    cells: Cells,
     config: &'a TissueConfig,
 }
 
 impl Finder<'_> {
     /// 255 where tissue is; says in the mask's notes how it was found.
-    fn find(&self, mask: &mut TissueMask) -> GrayImage {
-        let ink = if self.config.reject_pen { Some(ink::find(self.cells, self.config)) } else { None };
+    fn find(mut self, mask: &mut TissueMask) -> GrayImage {
+        let ink = if self.config.reject_pen { Some(ink::find(&self.cells, self.config)) } else { None };
         let black = self.plane(|color| color.brightest <= self.config.black_level && color.chroma() <= 25);
         let excluded =
             |cell: usize| black.as_raw()[cell] > 0 || ink.as_ref().is_some_and(|ink| ink.mask.as_raw()[cell] > 0);
@@ -101,6 +101,8 @@ impl Finder<'_> {
         if judge.whole {
             return tissue;
         }
+        // From here on only planes of one byte a cell are needed.
+        self.cells.colors = Vec::new();
         let stained = tissue.iter().any(|value| *value > 0);
         let dropped = self.shape(&mut tissue);
         // Closing and filling may not reach back over ink and borders.
@@ -109,7 +111,7 @@ impl Finder<'_> {
         match (tissue.iter().all(|value| *value == 0), stained) {
             (true, false) => mask.note("no tissue: nothing on the glass is stained"),
             (true, true) => mask.note(format!("no tissue: what is stained is {}", self.dust())),
-            (false, _) if dropped > 0 => mask.note(format!("left out {dropped} pieces: {}", self.dust())),
+            (false, _) if dropped > 0 => mask.note(format!("left out {dropped} pieces {}", self.dust())),
             _ => {}
         }
         tissue

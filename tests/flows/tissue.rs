@@ -1,14 +1,15 @@
 //! Tissue on slides from files, through the library and the program.
 
 use crate::common::data;
+use image::RgbImage;
 use slidestream::config::TissueConfig;
 use slidestream::data::geojson::{AnnotationLimits, Annotations};
-use slidestream::geometry::{Rect, Size};
+use slidestream::geometry::{Level, Rect, Size};
 use slidestream::grid::{TilePlan, TissueMask, detect_tissue};
 use slidestream::slide::synthetic::SyntheticSlide;
-use slidestream::slide::{self, Limits, SlideSource};
+use slidestream::slide::{self, LevelInfo, Limits, Mpp, SlideInfo, SlideSource};
 use slidestream::tile::Outline;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
@@ -150,4 +151,52 @@ fn a_slide_without_resolution_needs_mpp() {
     assert!(!out.exists());
     let run = slidestream(&[Path::new("tissue"), &path, &out, Path::new("--mpp"), Path::new("0.5")]);
     assert!(run.status.success() && out.exists(), "{}", text(&run.stderr));
+}
+
+/// An image of one field of view as a slide.
+struct Field {
+    info: SlideInfo,
+    image: RgbImage,
+}
+
+impl Field {
+    fn open(path: &Path) -> Self {
+        let image = image::open(path).unwrap().to_rgb8();
+        let levels = vec![LevelInfo { size: Size::new(image.width(), image.height()), downsample: 1.0 }];
+        let (vendor, reader) = ("image".to_owned(), "image".to_owned());
+        let mpp = Mpp::Known(0.5, 0.5);
+        let info = SlideInfo { vendor, reader, levels, mpp, properties: Default::default(), associated: vec![] };
+        Self { info, image }
+    }
+}
+
+impl SlideSource for Field {
+    fn path(&self) -> &Path {
+        Path::new("field")
+    }
+
+    fn info(&self) -> &SlideInfo {
+        &self.info
+    }
+
+    fn read(&self, _level: u32, region: Rect<Level>) -> slidestream::Result<RgbImage> {
+        let (x, y) = (region.x as u32, region.y as u32);
+        Ok(image::imageops::crop_imm(&self.image, x, y, region.width, region.height).to_image())
+    }
+
+    fn read_associated(&self, _name: &str) -> slidestream::Result<RgbImage> {
+        unreachable!("a field has no other image")
+    }
+}
+
+#[test]
+fn fields_of_view_full_of_tissue_are_covered() {
+    let Some(folder) = data("glands_ebhi/image") else { return };
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let share = |path: &PathBuf| detect_tissue(&Field::open(path), 0.5, &TissueConfig::default()).unwrap().share();
+    let mut shares: Vec<f64> = paths.iter().step_by(7).map(share).collect();
+    shares.sort_by(f64::total_cmp);
+    // A few of these fields have real glass at their edge.
+    assert!(shares[0] > 0.75 && shares[shares.len() / 20] > 0.9 && shares[shares.len() / 4] == 1.0, "{shares:?}");
 }
