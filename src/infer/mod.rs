@@ -1,6 +1,13 @@
 //! Models in use: tiles in, class probabilities out, no tensor in any signature.
 
 pub mod fake;
+pub mod package;
+#[cfg(feature = "torch")]
+pub mod torch;
+#[cfg(feature = "torch")]
+pub mod torch_device;
+#[cfg(feature = "torch")]
+pub mod torchscript;
 
 use crate::error::Result;
 use crate::tile::{ProbabilityMaps, Tile};
@@ -34,4 +41,51 @@ pub trait Segmenter: Send {
     /// [`Error::Shape`](crate::Error::Shape) for a size that the model cannot take,
     /// [`Error::OutOfDeviceMemory`](crate::Error::OutOfDeviceMemory) if a smaller batch may succeed.
     fn predict(&mut self, tiles: &[Tile]) -> Result<Vec<ProbabilityMaps>>;
+}
+
+/// How to compute, as the user asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// `auto`, `cpu`, `cuda` or `cuda:N`.
+    pub device: String,
+    /// `auto`, `f32`, `bf16` or, with CUDA, `f16`.
+    pub precision: String,
+    /// Threads of one forward pass on a CPU; 0 for as many as there are.
+    pub threads: usize,
+    /// Run a model that is a program (TorchScript).
+    pub trust_model: bool,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self { device: "auto".into(), precision: "auto".into(), threads: 0, trust_model: false }
+    }
+}
+
+impl EngineOptions {
+    /// Threads of one forward pass, with 0 replaced by the number that this process may use.
+    pub fn threads(&self) -> usize {
+        let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        if self.threads == 0 { all() } else { self.threads }
+    }
+}
+
+/// The engine for a model package.
+///
+/// # Errors
+/// [`Error::Model`](crate::Error::Model) for weights that do not fit or are not trusted,
+/// [`Error::Config`](crate::Error::Config) and [`Error::Device`](crate::Error::Device) for options that cannot be met.
+#[cfg(feature = "torch")]
+pub fn load(package: &package::Package, options: &EngineOptions) -> Result<Box<dyn Segmenter>> {
+    Ok(Box::new(torch::TorchSegmenter::load(package, options)?))
+}
+
+/// The engine for a model package; this build has none.
+///
+/// # Errors
+/// [`Error::Model`](crate::Error::Model), always.
+#[cfg(not(feature = "torch"))]
+pub fn load(package: &package::Package, _options: &EngineOptions) -> Result<Box<dyn Segmenter>> {
+    let reason = "this program was built without libtorch (the feature `torch`)";
+    Err(crate::error::Error::model(&package.config.name, reason))
 }

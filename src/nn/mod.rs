@@ -7,6 +7,7 @@ mod time_embedding;
 pub mod unet;
 pub mod weights;
 
+use crate::error::Error;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, TchError, Tensor};
 
@@ -57,4 +58,32 @@ impl Mode {
 /// libtorch's, if there is no memory.
 pub fn channels_last(x: &Tensor) -> Result<Tensor, TchError> {
     x.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])
+}
+
+/// An adapter for `map_err` on libtorch's calls that leaves out the C++ call stack of its messages.
+pub fn torch_error(what: impl Into<String>) -> impl FnOnce(TchError) -> Error {
+    let what = what.into();
+    move |error| {
+        let text = error.to_string();
+        let message = text.split("\nException raised from ").next().unwrap_or(&text).trim_end();
+        Error::compute(what)(message.to_owned())
+    }
+}
+
+/// Did the device run out of memory? libtorch tells by the words of its message alone.
+pub fn is_out_of_memory(error: &TchError) -> bool {
+    matches!(error, TchError::Torch(message) if message.contains("out of memory"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libtorchs_messages_lose_their_call_stack_and_keep_their_sense() {
+        let x = Tensor::zeros([2, 3], (Kind::Float, tch::Device::Cpu));
+        let message = torch_error("adding")(x.f_add(&Tensor::zeros([4], (Kind::Float, tch::Device::Cpu))).unwrap_err());
+        let message = message.to_string();
+        assert!(message.contains("must match the size") && !message.contains("frame #"), "{message}");
+    }
 }

@@ -88,7 +88,7 @@ pub fn assign(vs: &nn::VarStore, tensors: &Tensors, model: &str, fresh: &[&str])
     }
     let _guard = tch::no_grad_guard();
     for (name, mut variable) in variables {
-        variable.f_copy_(&tensors[&name]).map_err(Error::compute(format!("copying `{name}`")))?;
+        variable.f_copy_(&tensors[&name]).map_err(super::torch_error(format!("copying `{name}`")))?;
     }
     Ok(())
 }

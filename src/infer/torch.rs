@@ -1,0 +1,153 @@
+//! Models computed by libtorch.
+
+use super::package::Package;
+use super::torch_device::{LIBTORCH, choose, device_name, precision_name};
+use super::{EngineInfo, EngineOptions, Segmenter, torchscript};
+use crate::error::{Error, Result};
+use crate::nn::{Init, Mode, UNet, is_out_of_memory, torch_error, weights};
+use crate::tile::{ProbabilityMaps, Tile};
+use image::RgbImage;
+use tch::{CModule, Device, Kind, TchError, Tensor, nn};
+
+/// A network ready for inference.
+enum Network {
+    UNet(Box<UNet>),
+    Script(CModule),
+}
+
+/// A [`Segmenter`] that computes with libtorch on a CPU or a CUDA device.
+pub struct TorchSegmenter {
+    model: String,
+    network: Network,
+    device: Device,
+    kind: Kind,
+    threads: i32,
+    /// Pixel values 0 and 255 are mapped to these.
+    range: [f32; 2],
+    stride: u32,
+    classes: usize,
+    engine: EngineInfo,
+}
+
+impl TorchSegmenter {
+    /// Reads the weights and prepares the network: batch normalisation folded, parameters in the precision chosen.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for weights that do not fit or are not trusted, [`Error::Config`] and [`Error::Device`] for
+    /// options that cannot be met.
+    pub fn load(package: &Package, options: &EngineOptions) -> Result<Self> {
+        let mut choice = choose(&options.device, &options.precision)?;
+        let config = &package.config;
+        let network = if package.is_torchscript() {
+            // The precision inside a script is its author's.
+            match &*options.precision {
+                "auto" => choice = choose(&options.device, "f32")?,
+                "f32" => {}
+                other => return Err(Error::config("precision", other, "a TorchScript model is fed f32")),
+            }
+            Network::Script(torchscript::load(package, choice.device, options.trust_model)?)
+        } else {
+            let vs = nn::VarStore::new(choice.device);
+            let net = UNet::new(&vs.root(), &config.network, config.classes.len() as i64, Init::Default)?;
+            weights::assign(&vs, &weights::decode(&package.weights()?, &config.name)?, &config.name, &[])?;
+            Network::UNet(Box::new(net.folded(choice.kind, choice.device)?))
+        };
+        let stride = if package.is_torchscript() { 1 } else { config.network.stride_px() };
+        let engine = EngineInfo {
+            engine: format!("libtorch {LIBTORCH}"),
+            device: device_name(choice.device),
+            precision: precision_name(choice.kind).into(),
+            threads: options.threads(),
+            reason: choice.reason,
+        };
+        Ok(Self {
+            model: config.name.clone(),
+            network,
+            device: choice.device,
+            kind: choice.kind,
+            threads: i32::try_from(engine.threads).unwrap_or(i32::MAX),
+            range: config.input.range,
+            stride,
+            classes: config.classes.len(),
+            engine,
+        })
+    }
+
+    /// Class probabilities of images of one size, as [`Segmenter::predict`].
+    ///
+    /// # Errors
+    /// As [`Segmenter::predict`].
+    pub fn predict_images(&self, images: &[&RgbImage]) -> Result<Vec<ProbabilityMaps>> {
+        let Some(first) = images.first() else { return Ok(Vec::new()) };
+        let (width, height) = first.dimensions();
+        self.check(images, width, height)?;
+        // libtorch keeps this for each thread, and the thread that loads a model need not be the one that runs it.
+        tch::set_num_threads(self.threads);
+        let _guard = tch::no_grad_guard();
+        let values = self.compute(images, width, height).map_err(|error| self.explain(error, images.len()))?;
+        let one = self.classes * width as usize * height as usize;
+        let maps = |values: &[u8]| ProbabilityMaps { classes: self.classes, width, height, values: values.to_vec() };
+        Ok(values.chunks_exact(one).map(maps).collect())
+    }
+
+    fn check(&self, images: &[&RgbImage], width: u32, height: u32) -> Result<()> {
+        let whole = |pixels: u32| i64::from(pixels.next_multiple_of(self.stride).max(self.stride));
+        let count = images.len() as i64;
+        let want = [count, 3, whole(height), whole(width)];
+        let odd = images.iter().map(|image| image.dimensions()).find(|&size| size != (width, height));
+        let (w, h) = odd.unwrap_or((width, height));
+        let got = [count, 3, i64::from(h), i64::from(w)];
+        if want == got { Ok(()) } else { Err(Error::Shape { model: self.model.clone(), want, got }) }
+    }
+
+    /// `[N, classes, H, W]` probabilities as bytes: 255 times the probability, to the nearest whole number (halves to
+    /// the even one), so off by 1/510 at most. The planes of a pixel need not add up to 255.
+    fn compute(&self, images: &[&RgbImage], width: u32, height: u32) -> Result<Vec<u8>, TchError> {
+        let pixels: Vec<u8> = images.iter().flat_map(|image| image.as_raw()).copied().collect();
+        let size = [images.len() as i64, i64::from(height), i64::from(width), 3];
+        let [low, high] = self.range.map(f64::from);
+        let x = Tensor::f_from_data_size(&pixels, &size, Kind::Uint8)?.f_to_device(self.device)?;
+        let x = x.f_to_kind(Kind::Float)?.f_mul_scalar((high - low) / 255.0)?.f_add_scalar(low)?;
+        // Seen as [N, 3, H, W] with the channels last in memory: the layout that convolutions want, without a copy.
+        let x = x.f_to_kind(self.kind)?.f_permute([0, 3, 1, 2])?;
+        let logits = match &self.network {
+            Network::UNet(net) => net.logits(&x, None, Mode::eval(self.kind))?,
+            Network::Script(module) => module.forward_ts(&[x.f_contiguous()?])?,
+        };
+        let want = [size[0], self.classes as i64, size[1], size[2]];
+        if logits.size() != want {
+            return Err(TchError::Shape(format!("the model answers {:?} instead of {want:?}", logits.size())));
+        }
+        let bytes = logits.f_softmax(1, Kind::Float)?.f_mul_scalar(255.0)?.f_round()?.f_to_kind(Kind::Uint8)?;
+        let bytes = bytes.f_contiguous()?.f_to_device(Device::Cpu)?;
+        let mut values = vec![0; bytes.numel()];
+        bytes.f_copy_data_u8(&mut values, bytes.numel())?;
+        Ok(values)
+    }
+
+    /// CUDA's allocator has given back its cached blocks and tried again before it reports this, and the tensors of the
+    /// failed batch are gone by now: a smaller batch starts afresh.
+    fn explain(&self, error: TchError, batch: usize) -> Error {
+        if is_out_of_memory(&error) {
+            return Error::OutOfDeviceMemory { device: self.engine.device.clone(), batch };
+        }
+        torch_error(format!("model `{}` on {}", self.model, self.engine.device))(error)
+    }
+}
+
+impl Segmenter for TorchSegmenter {
+    fn engine(&self) -> &EngineInfo {
+        &self.engine
+    }
+
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn predict(&mut self, tiles: &[Tile]) -> Result<Vec<ProbabilityMaps>> {
+        self.predict_images(&tiles.iter().map(|tile| &tile.rgb).collect::<Vec<_>>())
+    }
+}
+
+#[cfg(test)]
+mod tests;
