@@ -3,6 +3,7 @@
 #[cfg(feature = "torch")]
 mod finetune;
 mod info;
+mod models;
 mod thumbnail;
 mod tissue;
 
@@ -24,6 +25,7 @@ enum Command {
     #[cfg(feature = "torch")]
     Finetune(finetune::FinetuneArgs),
     Info(info::InfoArgs),
+    Models(models::ModelsArgs),
     Thumbnail(thumbnail::ThumbnailArgs),
     Tissue(tissue::TissueArgs),
 }
@@ -35,6 +37,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "torch")]
         Command::Finetune(args) => finetune::run(args),
         Command::Info(args) => info::run(args),
+        Command::Models(args) => models::run(args),
         Command::Thumbnail(args) => thumbnail::run(args),
         Command::Tissue(args) => tissue::run(args),
     };

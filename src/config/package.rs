@@ -54,7 +54,7 @@ pub enum Normalisation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NetworkSpec {
-    /// `unet`, the only kind so far.
+    /// `unet`, or `torchscript` for a program that brings its own network; the other fields keep their defaults then.
     pub kind: String,
     /// Base width in channels.
     pub dim: i64,
@@ -220,13 +220,23 @@ impl ModelPackage {
 }
 
 impl NetworkSpec {
+    /// Is the network a program of its own?
+    pub fn is_torchscript(&self) -> bool {
+        self.kind == "torchscript"
+    }
+
     /// Checks every value.
     ///
     /// # Errors
     /// [`Error::Config`] that names the field.
     pub fn validate(&self) -> Result<()> {
+        if self.is_torchscript() {
+            let plain = Self { kind: self.kind.clone(), ..Self::default() };
+            let reason = "a `torchscript` model takes no other fields in [network]";
+            return if *self == plain { Ok(()) } else { Err(Error::config("network.kind", &self.kind, reason)) };
+        }
         if self.kind != "unet" {
-            return Err(Error::config("network.kind", &self.kind, "must be `unet`"));
+            return Err(Error::config("network.kind", &self.kind, "must be `unet` or `torchscript`"));
         }
         if self.dim < 8 || self.dim % 8 != 0 {
             return Err(Error::config("network.dim", self.dim, "must be a multiple of 8"));

@@ -1,6 +1,7 @@
 //! Models in use: tiles in, class probabilities out, no tensor in any signature.
 
 pub mod fake;
+pub mod golden;
 pub mod package;
 #[cfg(feature = "torch")]
 pub mod torch;
@@ -11,6 +12,7 @@ pub mod torchscript;
 
 use crate::error::Result;
 use crate::tile::{ProbabilityMaps, Tile};
+use image::RgbImage;
 
 /// How an engine computes; part of every manifest.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -41,6 +43,12 @@ pub trait Segmenter: Send {
     /// [`Error::Shape`](crate::Error::Shape) for a size that the model cannot take,
     /// [`Error::OutOfDeviceMemory`](crate::Error::OutOfDeviceMemory) if a smaller batch may succeed.
     fn predict(&mut self, tiles: &[Tile]) -> Result<Vec<ProbabilityMaps>>;
+
+    /// Class probabilities of one image that is no tile of a slide.
+    ///
+    /// # Errors
+    /// As [`Segmenter::predict`].
+    fn predict_image(&mut self, image: &RgbImage) -> Result<ProbabilityMaps>;
 }
 
 /// How to compute, as the user asks for it.

@@ -4,10 +4,9 @@
 //! nuclei/  model.toml  weights.safetensors  README.md  golden/input.png  golden/output.png
 //! ```
 
+use super::golden::{Golden, INPUT, OUTPUT};
 use crate::config::ModelPackage;
 use crate::error::{Error, Result};
-use crate::tile::ProbabilityMaps;
-use image::{GrayImage, RgbImage};
 use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
 use std::fs;
@@ -15,8 +14,6 @@ use std::path::{Component, Path, PathBuf};
 
 const CONFIG: &str = "model.toml";
 const CARD: &str = "README.md";
-const INPUT: &str = "golden/input.png";
-const OUTPUT: &str = "golden/output.png";
 /// Folders of model packages, separated like those of `PATH`.
 const FOLDERS: &str = "SLIDESTREAM_MODELS";
 
@@ -26,15 +23,6 @@ pub struct Package {
     folder: PathBuf,
     /// The contents of `model.toml`.
     pub config: ModelPackage,
-}
-
-/// A tile and what the model answered when the package was made.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Golden {
-    /// The tile.
-    pub input: RgbImage,
-    /// The answer in float32.
-    pub output: ProbabilityMaps,
 }
 
 impl Package {
@@ -104,7 +92,12 @@ impl Package {
         if !Path::new(file).components().eq([Component::Normal(OsStr::new(file))]) {
             return Err(Error::config("weights.file", file, "must be the name of a file beside model.toml"));
         }
-        Ok(Self { folder: folder.to_owned(), config })
+        let package = Self { folder: folder.to_owned(), config };
+        if package.is_torchscript() != package.config.network.is_torchscript() {
+            let reason = "must be `torchscript` for weights in a *.pt file, and for these only";
+            return Err(Error::config("network.kind", &package.config.network.kind, reason));
+        }
+        Ok(package)
     }
 
     /// Where it lies.
@@ -120,7 +113,9 @@ impl Package {
         let path = self.folder.join(&self.config.weights.file);
         let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
         let name = &self.config.name;
-        if !self.is_torchscript() && (bytes.starts_with(b"PK") || bytes.starts_with(b"\x80")) {
+        // A safetensors file begins with a length of 8 bytes, which may look like a pickle's first byte, and a JSON object.
+        let looks_foreign = bytes.starts_with(b"PK") || bytes.starts_with(b"\x80");
+        if !self.is_torchscript() && looks_foreign && bytes.get(8) != Some(&b'{') {
             let reason = format!(
                 "{} is a pickle or TorchScript file under another name; both can run programs. Convert its \
                  parameters with the Python package safetensors (`safetensors.torch.save_file`)",
@@ -150,21 +145,7 @@ impl Package {
     /// # Errors
     /// [`Error::BadFile`] if an image is damaged or the two do not fit together.
     pub fn golden(&self) -> Result<Option<Golden>> {
-        let (input, output) = (self.folder.join(INPUT), self.folder.join(OUTPUT));
-        if !input.exists() && !output.exists() {
-            return Ok(None);
-        }
-        let open = |path: &Path| image::open(path).map_err(|e| Error::bad_file(path, e.to_string()));
-        let (input, planes) = (open(&input)?.into_rgb8(), open(&output)?.into_luma8());
-        let (width, height) = input.dimensions();
-        let classes = self.config.classes.len();
-        if planes.dimensions() != (width, height * classes as u32) {
-            let reason =
-                format!("must be {width} x {height} pixels for each of {classes} classes, one below the other");
-            return Err(Error::bad_file(output, reason));
-        }
-        let output = ProbabilityMaps { classes, width, height, values: planes.into_raw() };
-        Ok(Some(Golden { input, output }))
+        Golden::read(&self.folder, self.config.classes.len())
     }
 
     /// Makes the package `folder`, which must not exist yet, from `weights`, the bytes of a safetensors file. The hash
@@ -199,14 +180,7 @@ fn write_draft(draft: &Path, config: &ModelPackage, weights: &[u8], card: &str, 
         let path = draft.join(file);
         fs::write(&path, bytes).map_err(Error::io("write", &path))?;
     }
-    let ProbabilityMaps { classes, width, height, values } = golden.output.clone();
-    let planes = GrayImage::from_raw(width, height * classes as u32, values);
-    let planes = planes.ok_or_else(|| Error::Internal("golden output of another size than it says".into()))?;
-    let saved = |path: PathBuf, result: image::ImageResult<()>| {
-        result.map_err(|e| Error::bad_file(path, format!("cannot be written: {e}")))
-    };
-    saved(draft.join(INPUT), golden.input.save(draft.join(INPUT)))?;
-    saved(draft.join(OUTPUT), planes.save(draft.join(OUTPUT)))?;
+    golden.write(draft)?;
     for file in [CONFIG, &*config.weights.file, CARD, INPUT, OUTPUT] {
         let path = draft.join(file);
         fs::File::open(&path).and_then(|file| file.sync_all()).map_err(Error::io("flush", &path))?;
@@ -224,7 +198,8 @@ mod tests {
     use super::*;
     use crate::config::WeightsSpec;
     use crate::infer::fake::FakeSegmenter;
-    use image::Rgb;
+    use crate::tile::ProbabilityMaps;
+    use image::{Rgb, RgbImage};
 
     fn written(parent: &Path) -> Package {
         let mut config = FakeSegmenter::package(0.5, 64, 16);
@@ -248,6 +223,16 @@ mod tests {
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1, "no draft stays behind");
         let again = Package::write(package.folder(), package.config.clone(), b"", "", &golden);
         assert!(again.unwrap_err().to_string().contains("exists already"));
+    }
+
+    #[test]
+    fn a_program_must_say_that_it_is_one() {
+        let parent = tempfile::tempdir().unwrap();
+        let package = written(parent.path());
+        let path = package.folder().join(CONFIG);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("weights.safetensors", "model.pt")).unwrap();
+        assert!(Package::load(package.folder()).unwrap_err().to_string().contains("network.kind"));
     }
 
     #[test]

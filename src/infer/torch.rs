@@ -52,7 +52,6 @@ impl TorchSegmenter {
             weights::assign(&vs, &weights::decode(&package.weights()?, &config.name)?, &config.name, &[])?;
             Network::UNet(Box::new(net.folded(choice.kind, choice.device)?))
         };
-        let stride = if package.is_torchscript() { 1 } else { config.network.stride_px() };
         let engine = EngineInfo {
             engine: format!("libtorch {LIBTORCH}"),
             device: device_name(choice.device),
@@ -67,7 +66,7 @@ impl TorchSegmenter {
             kind: choice.kind,
             threads: i32::try_from(engine.threads).unwrap_or(i32::MAX),
             range: config.input.range,
-            stride,
+            stride: config.network.stride_px(),
             classes: config.classes.len(),
             engine,
         })
@@ -146,6 +145,11 @@ impl Segmenter for TorchSegmenter {
 
     fn predict(&mut self, tiles: &[Tile]) -> Result<Vec<ProbabilityMaps>> {
         self.predict_images(&tiles.iter().map(|tile| &tile.rgb).collect::<Vec<_>>())
+    }
+
+    fn predict_image(&mut self, image: &RgbImage) -> Result<ProbabilityMaps> {
+        let mut maps = self.predict_images(&[image])?;
+        maps.pop().ok_or_else(|| Error::Internal("no answer to one image".into()))
     }
 }
 

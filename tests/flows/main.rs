@@ -3,6 +3,8 @@
 mod architecture;
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(feature = "torch")]
+mod models;
 mod outline_validity;
 mod permits;
 mod pipeline;

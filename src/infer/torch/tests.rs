@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::{ModelPackage, NetworkSpec, Normalisation, WeightsSpec};
 use crate::infer::fake::FakeSegmenter;
-use crate::infer::package::Golden;
+use crate::infer::golden::Golden;
 use image::Rgb;
 use image::imageops::crop_imm;
 use std::path::Path;
@@ -165,6 +165,7 @@ fn a_trusted_torchscript_model_segments() {
     module.save(&path).unwrap();
     let mut config = package.config.clone();
     config.weights.file = "model.pt".into();
+    config.network = NetworkSpec { kind: "torchscript".into(), ..NetworkSpec::default() };
     let golden = package.golden().unwrap().unwrap();
     let package =
         Package::write(&parent.path().join("script"), config, &std::fs::read(path).unwrap(), "", &golden).unwrap();

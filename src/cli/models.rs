@@ -1,0 +1,147 @@
+//! `slidestream models`: what models there are, what they are, and whether they compute rightly on this computer.
+
+use crate::error::{Error, Result};
+use crate::infer::golden::Golden;
+use crate::infer::package::Package;
+use crate::infer::{self, EngineOptions};
+use clap::Subcommand;
+use std::process::ExitCode;
+
+/// Lists, shows and checks model packages.
+#[derive(Debug, clap::Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  slidestream models list\n  slidestream models show nuclei\n  slidestream models check nuclei\n\n\
+                  Models are searched in the folders of $SLIDESTREAM_MODELS, in `models` beside or above the program, and \
+                  in ~/.local/share/slidestream/models."
+)]
+pub struct ModelsArgs {
+    #[command(subcommand)]
+    command: ModelsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ModelsCommand {
+    /// Lists the models that can be named.
+    List,
+    /// Shows everything that a model says about itself.
+    Show {
+        /// Name of a model, or its folder.
+        model: String,
+    },
+    /// Checks a model's files and compares its answer to a known tile.
+    Check(CheckArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct CheckArgs {
+    /// Name of a model, or its folder.
+    model: String,
+    /// auto, cpu, cuda or cuda:N.
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// auto, f32, bf16 or, with CUDA, f16.
+    #[arg(long, default_value = "auto")]
+    precision: String,
+    /// Run a model that is a program (TorchScript).
+    #[arg(long)]
+    trust_model: bool,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// If the model is not found or unsound.
+pub fn run(args: ModelsArgs) -> Result<ExitCode> {
+    match args.command {
+        ModelsCommand::List => Ok(list()),
+        ModelsCommand::Show { model } => show(&Package::find(&model)?),
+        ModelsCommand::Check(args) => check(&args),
+    }
+}
+
+fn list() -> ExitCode {
+    let found = Package::installed();
+    if found.is_empty() {
+        println!("no models found; `slidestream models --help` tells where they are searched");
+    }
+    let widest = found.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let mut all_sound = true;
+    for (name, package) in found {
+        match package {
+            Ok(Package { config, .. }) => {
+                println!("{name:widest$}  {} µm per pixel  {}", config.input.mpp, config.title);
+            }
+            Err(error) => {
+                all_sound = false;
+                println!("{name:widest$}  unusable: {error}");
+            }
+        }
+    }
+    if all_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn show(package: &Package) -> Result<ExitCode> {
+    println!("# {}", package.folder().display());
+    print!("{}", toml::to_string_pretty(&package.config).map_err(Error::compute("writing the description"))?);
+    println!("\n# {}", reach(package));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the halo is worth for this network.
+fn reach(package: &Package) -> String {
+    let halo = package.config.input.halo_px;
+    match package.config.network.receptive_radius_px() {
+        Some(radius) if radius <= halo => {
+            format!("halo: {halo} px cover the network's view of {radius} px; results do not depend on where tiles end")
+        }
+        Some(radius) => format!(
+            "halo: {halo} px are less than the network's view of {radius} px; near the rim of a core results may depend \
+             a little on where tiles end"
+        ),
+        None => format!("halo: {halo} px; this network takes statistics over whole tiles, so results depend on them"),
+    }
+}
+
+fn check(args: &CheckArgs) -> Result<ExitCode> {
+    let package = Package::find(&args.model)?;
+    println!("model      {} {}, {}", package.config.name, package.config.version, package.folder().display());
+    let weights = package.weights()?;
+    println!("weights    {} bytes, sha256 as in model.toml", weights.len());
+    println!("{}", reach(&package).replacen("halo: ", "halo       ", 1));
+    let Some(golden) = package.golden()? else {
+        return Err(Error::model(&package.config.name, "has no golden/input.png and golden/output.png to check with"));
+    };
+    let options = |device: &str, precision: &str| EngineOptions {
+        device: device.into(),
+        precision: precision.into(),
+        trust_model: args.trust_model,
+        ..EngineOptions::default()
+    };
+    let asked = answer(&package, &golden, &options(&args.device, &args.precision))?;
+    let exact = if asked.exact { true } else { answer(&package, &golden, &options("cpu", "f32"))?.passed };
+    Ok(if asked.passed && exact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+struct Answer {
+    passed: bool,
+    /// In float32 on the CPU.
+    exact: bool,
+}
+
+/// Computes the golden tile and prints how far the answer is from the golden one.
+fn answer(package: &Package, golden: &Golden, options: &EngineOptions) -> Result<Answer> {
+    let mut engine = infer::load(package, options)?;
+    let difference = golden.compare(&engine.predict_image(&golden.input)?)?;
+    let info = engine.engine();
+    let passed = difference.is_expected(&info.precision);
+    println!("engine     {} on {} in {}: {}", info.engine, info.device, info.precision, info.reason);
+    println!(
+        "answer     {}: probabilities differ by {:.3} of 255 on average, {} at most; {:.2} % of pixels change class",
+        if passed { "as expected" } else { "WRONG" },
+        difference.mean,
+        difference.most,
+        100.0 * difference.changed
+    );
+    Ok(Answer { passed, exact: info.device == "cpu" && info.precision == "f32" })
+}
