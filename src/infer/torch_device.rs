@@ -42,7 +42,7 @@ fn try_load_cuda() -> Result<(), String> {
         let folder = folder.unwrap_or_default();
         return Err(format!("{} holds libtorch {version}, but this program needs {LIBTORCH}", folder.display()));
     }
-    let path: OsString = folder.map_or_else(|| LIBRARY.into(), |folder| folder.join(LIBRARY).into());
+    let path: OsString = folder.as_ref().map_or_else(|| LIBRARY.into(), |folder| folder.join(LIBRARY).into());
     // SAFETY: libtorch's own library; its initialisers register kernels with the CPU half that is loaded already and
     // run before any other use of libtorch. It is never unloaded.
     match unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_GLOBAL) } {
@@ -50,9 +50,7 @@ fn try_load_cuda() -> Result<(), String> {
             let _stays_loaded = library.into_raw();
             Ok(())
         }
-        Err(error) if Path::new(&path).is_absolute() => {
-            Err(format!("{}: {}", Path::new(&path).display(), cause(&error)))
-        }
+        Err(error) if folder.is_some() => Err(format!("{FOLDER} is set, but {}", cause(&error))),
         Err(error) if cause(&error).contains("undefined symbol") => {
             Err(format!("{LIBRARY} is not of version {LIBTORCH}: {}", cause(&error)))
         }
@@ -101,10 +99,12 @@ pub fn choose(device: &str, precision: &str) -> Result<Choice> {
         ("f32", _) => (Kind::Float, "as asked"),
         ("bf16", _) => (Kind::BFloat16, "as asked"),
         ("f16", Device::Cuda(_)) => (Kind::Half, "as asked"),
-        ("auto", Device::Cuda(number)) if has_fast_bf16_on_cuda(number) => (Kind::BFloat16, "fast on this GPU"),
-        ("auto", Device::Cuda(_)) => (Kind::Float, "this GPU has no fast bf16"),
-        ("auto", _) if has_fast_bf16() => (Kind::BFloat16, "this CPU has AVX512-BF16"),
-        ("auto", _) => (Kind::Float, "this CPU has no AVX512-BF16"),
+        ("auto", Device::Cuda(number)) if has_fast_bf16_on_cuda(number) => {
+            (Kind::BFloat16, "because this GPU is fast at it")
+        }
+        ("auto", Device::Cuda(_)) => (Kind::Float, "because this GPU has no fast bf16"),
+        ("auto", _) if has_fast_bf16() => (Kind::BFloat16, "because this CPU has AVX512-BF16"),
+        ("auto", _) => (Kind::Float, "because this CPU has no AVX512-BF16"),
         ("f16", _) => return Err(Error::config("precision", precision, "f16 needs CUDA; use bf16 or f32 on a CPU")),
         _ => return Err(Error::config("precision", precision, "must be auto, f32, bf16 or f16")),
     };
