@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -62,8 +63,10 @@ impl SplitTable {
     pub fn make(data: &Dataset, config: &DataConfig, seed: u64) -> Result<Self> {
         let groups = match config.group.as_deref() {
             Some("look_alike") => {
-                let looks: Vec<Appearance> =
-                    (0..data.len()).map(|i| Ok(Appearance::of(&data.sample(i)?.image))).collect::<Result<_>>()?;
+                let looks: Vec<Appearance> = (0..data.len())
+                    .into_par_iter()
+                    .map(|i| Ok(Appearance::of(&data.sample(i)?.image)))
+                    .collect::<Result<_>>()?;
                 look_alike_groups(&looks, config.look_alike_threshold)
             }
             _ => data.items.iter().map(|item| item.group.clone().unwrap_or_else(|| item.file.clone())).collect(),

@@ -4,7 +4,7 @@ use crate::config::FinetuneConfig;
 use crate::data::{CropPlan, Dataset, Loader, Sampler, Split, SplitTable, sampler::strata};
 use crate::error::{Error, Result};
 use crate::train::device::{self, Device, set_threads};
-use crate::train::{BEST, Checkpoint, EpochRow, Event, LAST, Predictor, Trainer, boundary_px, write_whole};
+use crate::train::{BEST, Checkpoint, EpochRow, Event, LAST, Predictor, Timing, Trainer, boundary_px, write_whole};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -104,7 +104,12 @@ pub fn finetune(options: &FinetuneOptions, stop: &AtomicBool, tell: &mut dyn FnM
             }
         },
     )?;
-    failed.map_or(Ok(()), Err)
+    failed.map_or(Ok(()), Err)?;
+    let Timing { waiting, training, validating, saving } = trainer.timing();
+    tell(Progress::Note(format!(
+        "seconds: {training:.0} training, {waiting:.0} waiting for crops, {validating:.0} validating, {saving:.0} saving"
+    )));
+    Ok(())
 }
 
 fn left(started: Instant, first: u64, step: u64, total: u64) -> Duration {

@@ -12,4 +12,4 @@ pub use checkpoint::{Checkpoint, EpochRow, State, write_whole};
 pub use evaluate::{Prediction, Predictor, Validation, boundary_px};
 pub use loss::{Loss, LossTerms};
 pub use optimizer::{Optimizer, learning_rate};
-pub use trainer::{BEST, Event, LAST, Trainer};
+pub use trainer::{BEST, Event, LAST, Timing, Trainer};

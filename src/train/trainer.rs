@@ -36,6 +36,20 @@ pub struct Trainer {
     ema: Ema,
     loss: Loss,
     state: State,
+    timing: Timing,
+}
+
+/// Seconds of one session by what they were spent on.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Timing {
+    /// Waiting for crops; near 0 while the loader keeps up.
+    pub waiting: f64,
+    /// Forward, backward, update.
+    pub training: f64,
+    /// Validation.
+    pub validating: f64,
+    /// Checkpoints.
+    pub saving: f64,
 }
 
 /// What the loop tells while it runs.
@@ -92,6 +106,7 @@ impl Trainer {
             ema: Ema::new(config.training.ema, &live.vs, &shadow.vs)?,
             loss: Loss::new(&config.loss, classes)?,
             state: State::new(config),
+            timing: Timing::default(),
             live,
             shadow,
         })
@@ -115,6 +130,11 @@ impl Trainer {
     /// The run's numbers.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Where this session's time went so far.
+    pub fn timing(&self) -> Timing {
+        self.timing
     }
 
     /// The network with the averaged weights.
@@ -154,23 +174,27 @@ impl Trainer {
                 self.checkpoint().write(&folder.join(LAST))?;
                 return Err(Error::Cancelled);
             }
-            let batch = loader.next_batch()?;
-            let loss = self.step(&batch, total)?;
+            let (batch, seconds) = timed(|| loader.next_batch())?;
+            self.timing.waiting += seconds;
+            let (loss, seconds) = timed(|| self.step(&batch, total))?;
+            self.timing.training += seconds;
             tell(Event::Step { step: self.state.step, total, loss });
             if !self.state.step.is_multiple_of(self.steps_per_epoch) {
                 continue;
             }
             let epoch = self.state.step / self.steps_per_epoch;
             let due = epoch.is_multiple_of(self.config.training.validate_every) || self.state.step == total;
-            let scores = if due { Some(validate(self)?) } else { None };
+            let (scores, seconds) = timed(|| if due { validate(self).map(Some) } else { Ok(None) })?;
+            self.timing.validating += seconds;
             self.state.seconds += clock.elapsed().as_secs_f64();
             clock = Instant::now();
             let best = self.close_epoch(epoch, total, scores);
             let last = folder.join(LAST);
-            self.checkpoint().write(&last)?;
-            if best {
-                copy_whole(&last, &folder.join(BEST))?;
-            }
+            let save = || {
+                self.checkpoint().write(&last)?;
+                if best { copy_whole(&last, &folder.join(BEST)) } else { Ok(()) }
+            };
+            self.timing.saving += timed(save)?.1;
             if let Some(row) = self.state.rows.last() {
                 tell(Event::Epoch { row, best });
             }
@@ -268,6 +292,12 @@ impl Trainer {
         let state = State { updates: self.optimizer.steps(), averaged: self.ema.updates(), ..self.state.clone() };
         Checkpoint { state, tensors }
     }
+}
+
+/// What `work` gives, with the seconds it took.
+fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
+    let started = Instant::now();
+    work().map(|value| (value, started.elapsed().as_secs_f64()))
 }
 
 fn copy(tensor: &Tensor) -> Result<Tensor, TchError> {
