@@ -1,14 +1,26 @@
 //! Slides in: one trait, one file a reader.
 
+mod image;
 mod kind;
 mod limits;
 mod mpp;
+mod ome_xml;
 mod open;
 #[cfg(feature = "openslide")]
 mod openslide;
+mod piece_cache;
 mod region;
+mod side_files;
 pub mod synthetic;
 mod thumbnail;
+mod tiff;
+mod tiff_check;
+#[cfg(test)]
+mod tiff_craft;
+mod tiff_file;
+mod tiff_image;
+mod tiff_jpeg;
+mod tiff_relink;
 
 pub use limits::Limits;
 pub use mpp::mpp;
@@ -17,7 +29,7 @@ pub use thumbnail::thumbnail;
 
 use crate::error::Result;
 use crate::geometry::{Level, Rect, Size};
-use image::RgbImage;
+use ::image::RgbImage;
 use std::collections::BTreeMap;
 use std::path::Path;
 

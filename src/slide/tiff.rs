@@ -1,0 +1,179 @@
+//! Plain and OME TIFF without OpenSlide: tiles or strips read one by one, pyramids in SubIFDs.
+
+use super::piece_cache::PieceCache;
+use super::region::read_inside;
+use super::tiff_file::{TiffFile, tag};
+use super::tiff_image::TiffImage;
+use super::{LevelInfo, Limits, Mpp, SlideInfo, SlideSource, ome_xml};
+use crate::error::{BoxError, Error, Result};
+use crate::geometry::{Level, Rect, Size};
+use image::{GenericImage, RgbImage};
+use std::collections::BTreeMap;
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+
+/// A TIFF file whose tiles this program decodes itself.
+pub(super) struct TiffSource {
+    path: PathBuf,
+    info: SlideInfo,
+    limits: Limits,
+    images: Vec<TiffImage>,
+    cache: PieceCache,
+}
+
+/// Does the first image's description hold OME-XML?
+pub(super) fn is_ome<R: Read + Seek>(file: &mut TiffFile<R>) -> Result<bool> {
+    Ok(file.text(0, tag::DESCRIPTION)?.is_some_and(|text| ome_xml::is_ome(&text)))
+}
+
+/// Opens a checked file.
+///
+/// # Errors
+/// [`Error::Unsupported`] for pixels that are not decoded here.
+pub(super) fn open<R: Read + Seek>(path: &Path, file: &mut TiffFile<R>, limits: &Limits) -> Result<TiffSource> {
+    let is_image = |file: &TiffFile<R>, index: &usize| file.directories[*index].fields.contains_key(&tag::WIDTH);
+    let Some(main) = (0..file.directories.len()).find(|index| is_image(file, index)) else {
+        return Err(Error::bad_file(path, "it has no image"));
+    };
+    let base = TiffImage::new(path, file, main, limits)?;
+    let text = file.text(main, tag::DESCRIPTION)?;
+    let ome = text.as_deref().filter(|text| ome_xml::is_ome(text)).map(ome_xml::pixels);
+    let channels = ome.as_ref().and_then(ome_xml::Pixels::channels).unwrap_or(1);
+    if channels > 1 && file.number(main, tag::SAMPLES_PER_PIXEL)?.unwrap_or(1) == 1 {
+        let reason = format!("it holds {channels} channels in planes of their own, as fluorescence does; RGB is read");
+        return Err(Error::Unsupported { path: path.to_owned(), reason });
+    }
+    let mut images = vec![base];
+    for index in (0..file.directories.len()).filter(|index| *index != main) {
+        let reduced = file.number(index, tag::SUBFILE_TYPE)?.is_some_and(|kind| kind & 1 == 1);
+        let own = file.directories[index].parent;
+        if (own == Some(main) || own.is_none() && reduced && ome.is_none()) && is_image(file, &index) {
+            images.push(TiffImage::new(path, file, index, limits)?);
+        }
+    }
+    let images = pyramid(images);
+    let base = images[0].size;
+    let levels = images.iter().map(|image| LevelInfo { size: image.size, downsample: downsample(base, image.size) });
+    let info = SlideInfo {
+        vendor: if ome.is_some() { "ome-tiff" } else { "tiff" }.to_owned(),
+        reader: "tiff".to_owned(),
+        levels: levels.collect(),
+        mpp: match ome.as_ref().map(ome_xml::Pixels::mpp) {
+            Some(Mpp::Unusable { property, value }) if value == "missing" => {
+                let tags = resolution(file, main)?;
+                if matches!(tags, Mpp::Known(..)) { tags } else { Mpp::missing(&property) }
+            }
+            Some(mpp) => mpp,
+            None => resolution(file, main)?,
+        },
+        properties: properties(file, main, ome, text)?,
+        associated: Vec::new(),
+    };
+    let cache = PieceCache::new(limits.cache_bytes);
+    Ok(TiffSource { path: path.to_owned(), info, limits: limits.clone(), images, cache })
+}
+
+/// The first image and those that are the same picture, smaller and smaller.
+fn pyramid(images: Vec<TiffImage>) -> Vec<TiffImage> {
+    let mut levels: Vec<TiffImage> = Vec::new();
+    for image in images {
+        let fits = levels.last().is_none_or(|finer| {
+            let by = f64::from(levels[0].size.width) / f64::from(image.size.width);
+            let height = f64::from(levels[0].size.height) / by;
+            image.size.width < finer.size.width && (height - f64::from(image.size.height)).abs() <= 2.0
+        });
+        if fits {
+            levels.push(image);
+        }
+    }
+    levels
+}
+
+fn downsample(base: Size, size: Size) -> f64 {
+    let along = |base: u32, level: u32| f64::from(base) / f64::from(level);
+    (along(base.width, size.width) + along(base.height, size.height)) / 2.0
+}
+
+fn resolution<R: Read + Seek>(file: &mut TiffFile<R>, index: usize) -> Result<Mpp> {
+    let name = "tiff.XResolution";
+    let (Some(x), Some(y)) = (file.fraction(index, tag::X_RESOLUTION)?, file.fraction(index, tag::Y_RESOLUTION)?)
+    else {
+        return Ok(Mpp::missing(name));
+    };
+    let micrometres = match file.number(index, tag::RESOLUTION_UNIT)?.unwrap_or(2) {
+        2 => 25_400.0,
+        3 => 10_000.0,
+        _ => return Ok(Mpp::Unusable { property: name.to_owned(), value: format!("`{x}` without a unit") }),
+    };
+    Ok(Mpp::from_resolution_tags(name, micrometres / x, micrometres / y))
+}
+
+fn properties<R: Read + Seek>(
+    file: &mut TiffFile<R>,
+    index: usize,
+    ome: Option<ome_xml::Pixels>,
+    description: Option<String>,
+) -> Result<BTreeMap<String, String>> {
+    let mut properties = BTreeMap::new();
+    properties.extend(description.map(|text| ("tiff.ImageDescription".to_owned(), text)));
+    for (name, value) in ome.map(|pixels| pixels.0).unwrap_or_default() {
+        properties.insert(format!("ome.Pixels.{name}"), value);
+    }
+    let names = [
+        (tag::BITS_PER_SAMPLE, "BitsPerSample"),
+        (tag::COMPRESSION, "Compression"),
+        (tag::PHOTOMETRIC, "PhotometricInterpretation"),
+        (tag::SAMPLES_PER_PIXEL, "SamplesPerPixel"),
+        (tag::RESOLUTION_UNIT, "ResolutionUnit"),
+    ];
+    for (tag, name) in names {
+        properties.extend(file.number(index, tag)?.map(|value| (format!("tiff.{name}"), value.to_string())));
+    }
+    for (tag, name) in [(tag::X_RESOLUTION, "XResolution"), (tag::Y_RESOLUTION, "YResolution")] {
+        properties.extend(file.fraction(index, tag)?.map(|value| (format!("tiff.{name}"), value.to_string())));
+    }
+    Ok(properties)
+}
+
+impl SlideSource for TiffSource {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn info(&self) -> &SlideInfo {
+        &self.info
+    }
+
+    fn read(&self, level: u32, region: Rect<Level>) -> Result<RgbImage> {
+        read_inside(&self.path, &self.info.levels, &self.limits, (level, region), |_, part| self.assemble(level, part))
+    }
+
+    fn read_associated(&self, name: &str) -> Result<RgbImage> {
+        Err(Error::bad_file(&self.path, format!("there is no image `{name}`; this reader shows none")))
+    }
+}
+
+impl TiffSource {
+    /// Puts `part`, which lies inside the level, together from its tiles.
+    fn assemble(&self, level: u32, part: Rect<Level>) -> Result<RgbImage, BoxError> {
+        let image = &self.images[level as usize];
+        let piece = image.piece;
+        let mut picture = RgbImage::new(part.width, part.height);
+        let numbers =
+            |from: i64, to: i64, edge: u32| (from / i64::from(edge)) as u32..=((to - 1) / i64::from(edge)) as u32;
+        for row in numbers(part.y, part.bottom(), piece.height) {
+            for column in numbers(part.x, part.right(), piece.width) {
+                let number = row * image.across() + column;
+                let pixels = self.cache.get((level, number), || image.decode(number))?;
+                let (left, top) =
+                    (i64::from(column) * i64::from(piece.width), i64::from(row) * i64::from(piece.height));
+                let here = Rect::new(left, top, pixels.width(), pixels.height());
+                let Some(shared) = here.intersection(&part) else { continue };
+                let (x, y) = ((shared.x - left) as u32, (shared.y - top) as u32);
+                let crop = image::imageops::crop_imm(&*pixels, x, y, shared.width, shared.height);
+                picture.copy_from(&*crop, (shared.x - part.x) as u32, (shared.y - part.y) as u32)?;
+            }
+        }
+        Ok(picture)
+    }
+}
