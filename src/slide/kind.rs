@@ -54,6 +54,8 @@ fn by_head(path: &Path, head: &[u8]) -> Result<Kind> {
         [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Ok(Kind::Tiff),
         [0x89, b'P', b'N', b'G', ..] => Ok(Kind::Png),
         [0xFF, 0xD8, 0xFF, ..] => Ok(Kind::Jpeg),
+        // Files from before DICOM's preamble begin with an element of group 8.
+        [8, 0, 0 | 5 | 8 | 22, 0, ..] => Ok(Kind::Dicom),
         _ if head.get(128..132) == Some(b"DICM") => Ok(Kind::Dicom),
         _ if text.starts_with("version https://git-lfs") => {
             Err(Error::bad_file(path, "this is a Git LFS pointer, not the slide; fetch the file with `git lfs pull`"))

@@ -20,6 +20,7 @@ mod tiff_craft;
 mod tiff_file;
 mod tiff_image;
 mod tiff_jpeg;
+mod tiff_jpeg_scan;
 mod tiff_relink;
 
 pub use limits::Limits;

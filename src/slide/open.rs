@@ -1,7 +1,7 @@
 //! Which reader a file gets.
 
 use super::kind::{self, Kind};
-use super::{Limits, SlideSource, image, side_files, tiff, tiff_check};
+use super::{Limits, SlideSource, image, side_files, tiff_check};
 use crate::error::{Error, Result};
 use ::image::ImageFormat;
 use std::path::Path;
@@ -41,8 +41,8 @@ pub fn open(path: &Path, limits: &Limits) -> Result<Arc<dyn SlideSource>> {
 
 fn open_tiff(path: &Path, limits: &Limits) -> Result<Arc<dyn SlideSource>> {
     let mut file = tiff_check::check(path, limits)?;
-    if tiff::is_ome(&mut file)? {
-        match tiff::open(path, &mut file, limits) {
+    if super::tiff::is_ome(&mut file)? {
+        match super::tiff::open(path, &mut file, limits) {
             // JPEG 2000, for one: OpenSlide shows the finest level at least.
             Err(Error::Unsupported { reason, .. }) if reason.starts_with("its compression") => {}
             opened => return Ok(Arc::new(opened?)),
@@ -50,7 +50,7 @@ fn open_tiff(path: &Path, limits: &Limits) -> Result<Arc<dyn SlideSource>> {
     }
     match through_openslide(path, limits)? {
         Some(slide) => Ok(slide),
-        None => Ok(Arc::new(tiff::open(path, &mut file, limits)?)),
+        None => Ok(Arc::new(super::tiff::open(path, &mut file, limits)?)),
     }
 }
 

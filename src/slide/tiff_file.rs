@@ -145,7 +145,9 @@ impl<R: Read + Seek> TiffFile<R> {
             }
             let (fields, next, children) = self.directory(at)?;
             let own = self.directories.len();
-            if next != 0 {
+            // Some writers also chain the SubIFDs that they list: those are met through the list.
+            let listed = parent.is_some() && (seen.contains(&next) || waiting.iter().any(|(at, _)| *at == next));
+            if next != 0 && !listed {
                 waiting.push((next, parent));
             }
             waiting.extend(children.into_iter().rev().filter(|child| *child != 0).map(|child| (child, Some(own))));

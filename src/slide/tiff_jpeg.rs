@@ -1,10 +1,11 @@
 //! JPEG tiles of a TIFF file, decoded strictly.
 //!
 //! The `tiff` crate decodes them leniently and leaves YCbCr unconverted, so they are put together and decoded here:
-//! tables of the directory, then the tile. Detected are a tile without its end mark, wrong markers, undefined Huffman
-//! codes and a size other than the directory's. Not detected are zeroed or flipped bits that happen to form valid
-//! codes, and an end mark before the last row: they give wrong pixels.
+//! tables of the directory, then the tile. Detected are a tile that ends early or goes on too long, undefined codes,
+//! wrong marks and a size other than the directory's (see `tiff_jpeg_scan`). Not detected are flipped bits
+//! that happen to form other codes of the same length in sum: they give wrong pixels, as with every decoder.
 
+use super::tiff_jpeg_scan;
 use crate::error::BoxError;
 use crate::geometry::Size;
 use image::RgbImage;
@@ -41,6 +42,7 @@ pub(super) fn decode(
     }
     jpeg.extend(body);
 
+    tiff_jpeg_scan::check(&jpeg).map_err(|reason| format!("damaged JPEG: {reason}"))?;
     let edges = (size.width as usize, size.height as usize);
     let strict = DecoderOptions::default().set_strict_mode(true).set_max_width(edges.0).set_max_height(edges.1);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(jpeg), strict);
@@ -106,6 +108,9 @@ mod tests {
         let (_, bytes) = jpeg();
         let size = Size::new(64, 48);
         assert!(decode(None, &bytes[..bytes.len() / 2], Color::YCbCr, size, 48).is_err(), "cut off");
+        let mut short = bytes[..bytes.len() * 3 / 4].to_vec();
+        short.extend([0xFF, 0xD9]);
+        assert!(decode(None, &short, Color::YCbCr, size, 48).is_err(), "ends early");
         assert!(decode(None, &bytes, Color::YCbCr, Size::new(64, 32), 32).is_err(), "other size");
         assert!(decode(None, &bytes, Color::Gray, size, 48).is_err(), "other colours");
         assert!(decode(None, &[0; 100], Color::YCbCr, size, 48).is_err(), "zeros");

@@ -5,7 +5,9 @@ mod architecture;
 mod common;
 #[cfg(feature = "torch")]
 mod models;
+mod malformed;
 mod outline_validity;
 mod permits;
 mod pipeline;
+mod slides;
 mod tissue;

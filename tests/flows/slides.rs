@@ -1,0 +1,182 @@
+//! Slides in: every container, every damaged file, and the same pixels through each of them.
+
+use crate::common::data;
+use image::RgbImage;
+use slidestream::geometry::{Level, Rect, Size};
+use slidestream::slide::{self, Limits, Mpp, SlideSource};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+fn open(path: &Path) -> Arc<dyn SlideSource> {
+    slide::open(path, &Limits::default()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// File, vendor, width, height, levels, micrometres per pixel.
+const CONTAINERS: [(&str, &str, u32, u32, usize, Option<f64>); 13] = [
+    ("emulated/aperio_pyramid.svs", "aperio", 3072, 4096, 4, Some(0.499)),
+    ("emulated/generic_pyramid.tif", "generic-tiff", 3072, 4096, 4, Some(0.499)),
+    ("emulated/generic_nompp_lzw.tif", "generic-tiff", 1536, 2048, 1, None),
+    ("emulated/hamamatsu_vms/slide.vms", "hamamatsu", 3072, 4096, 8, Some(0.499)),
+    ("emulated/leica.scn", "leica", 52_105, 152_305, 4, Some(0.499)),
+    ("emulated/mirax.mrxs", "mirax", 3072, 4096, 4, Some(0.499)),
+    ("emulated/ome_pyramid.ome.tif", "ome-tiff", 3072, 4096, 4, Some(0.499)),
+    ("emulated/philips.tiff", "philips", 3072, 4096, 4, Some(0.499)),
+    // OpenSlide reports 1 where the file has no resolution.
+    ("emulated/trestle.tif", "trestle", 3072, 4096, 4, Some(1.0)),
+    ("emulated/ventana.bif", "ventana", 3072, 4096, 4, Some(0.499)),
+    ("real/CMU-1-Small-Region.svs", "aperio", 2220, 2967, 1, Some(0.499)),
+    ("real/instanseg_HE_example.ome.tif", "ome-tiff", 1380, 1484, 1, Some(0.500_08)),
+    ("real/test3-DAPI-2-(387).ndpi", "hamamatsu", 3968, 4864, 7, Some(0.228_175)),
+];
+
+#[test]
+fn every_container_opens_with_its_size_resolution_and_vendor() {
+    let Some(folder) = data("slides") else { return };
+    for (name, vendor, width, height, levels, mpp) in CONTAINERS {
+        let slide = open(&folder.join(name));
+        let info = slide.info();
+        assert_eq!((info.vendor.as_str(), info.size()), (vendor, Size::new(width, height)), "{name}");
+        assert_eq!(info.levels.len(), levels, "levels of {name}");
+        let own_reader = vendor == "ome-tiff";
+        assert_eq!(info.reader.starts_with("openslide 4"), !own_reader, "{name}: {}", info.reader);
+        match (slide::mpp(slide.as_ref(), None), mpp) {
+            (Ok(found), Some(want)) => assert!((found - want).abs() < 1e-4, "{name}: {found}, not {want}"),
+            (Err(error), None) => assert!(error.to_string().contains("--mpp"), "{error}"),
+            (found, want) => panic!("{name}: {found:?}, not {want:?}"),
+        }
+        let picture = slide::thumbnail(slide.as_ref(), 256).unwrap();
+        assert_eq!(picture.width().max(picture.height()), 256, "{name}");
+        let shades: std::collections::HashSet<_> = picture.pixels().map(|p| p.0).collect();
+        // Most of the Leica's scan area is empty.
+        assert!(shades.len() > 20, "the thumbnail of {name} has {} colours", shades.len());
+    }
+}
+
+/// Mean absolute difference in grey levels.
+fn difference(a: &RgbImage, b: &RgbImage) -> f64 {
+    assert_eq!(a.dimensions(), b.dimensions());
+    let sum: u64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f64 / a.as_raw().len() as f64
+}
+
+#[test]
+fn containers_of_the_same_pixels_agree() {
+    let Some(folder) = data("slides/emulated") else { return };
+    let region = |x, y| Rect::<Level>::new(x, y, 500, 500);
+    let reference = open(&folder.join("aperio_pyramid.svs")).read(0, region(1000, 1500)).unwrap();
+    // The bound is in grey levels. The VMS was compressed anew with other settings; the OME-TIFF is decoded by another
+    // JPEG decoder, which smooths chroma differently; measured 0.29.
+    let bounds = [
+        ("generic_pyramid.tif", 0.05),
+        ("mirax.mrxs", 0.05),
+        ("philips.tiff", 0.05),
+        ("trestle.tif", 0.05),
+        ("ventana.bif", 0.05),
+        ("leica.scn", 0.05),
+        ("ome_pyramid.ome.tif", 0.5),
+        ("hamamatsu_vms/slide.vms", 7.0),
+    ];
+    for (name, bound) in bounds {
+        let slide = open(&folder.join(name));
+        let origin = |axis: &str| {
+            let value = slide.info().properties.get(&format!("openslide.bounds-{axis}"));
+            value.filter(|_| name == "leica.scn").map_or(0, |text| text.parse::<i64>().unwrap())
+        };
+        let pixels = slide.read(0, region(1000 + origin("x"), 1500 + origin("y"))).unwrap();
+        let found = difference(&reference, &pixels);
+        println!("{name}: {found:.3}");
+        assert!(found <= bound, "{name} differs by {found:.3} grey levels, more than {bound}");
+    }
+}
+
+#[test]
+fn a_region_reaching_outside_is_white_there() {
+    let Some(folder) = data("slides") else { return };
+    for name in ["emulated/aperio_pyramid.svs", "emulated/ome_pyramid.ome.tif", "emulated/leica.scn"] {
+        let slide = open(&folder.join(name));
+        for level in 0..slide.info().levels.len() as u32 {
+            let size = slide.info().levels[level as usize].size;
+            let corner = Rect::new(i64::from(size.width) - 10, i64::from(size.height) - 10, 40, 40);
+            let inside = slide.read(level, Rect::new(corner.x, corner.y, 10, 10)).unwrap();
+            let image = slide.read(level, corner).unwrap();
+            for (x, y, pixel) in image.enumerate_pixels() {
+                match x < 10 && y < 10 {
+                    true => assert_eq!(pixel, inside.get_pixel(x, y), "{name} level {level}"),
+                    false => assert_eq!(pixel.0, [255; 3], "{name} level {level} at ({x}, {y})"),
+                }
+            }
+            assert!(slide.read(level, Rect::new(-900, -900, 90, 90)).unwrap().pixels().all(|p| p.0 == [255; 3]));
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn names_of_any_kind_open() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let Some(slides) = data("slides") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let names: [&[u8]; 4] = [b"a slide", b"[case] (1) {x}", "🔬 größe".as_bytes(), b"not \xFF UTF-8"];
+    for (source, extension) in
+        [("real/CMU-1-Small-Region.svs", "svs"), ("real/instanseg_HE_example.ome.tif", "ome.tif")]
+    {
+        for name in names {
+            let mut name = OsStr::from_bytes(name).to_owned();
+            name.push(format!(".{extension}"));
+            let path = folder.path().join(name);
+            fs::copy(slides.join(source), &path).unwrap();
+            let slide = open(&path);
+            assert_eq!(slide.read(0, Rect::new(0, 0, 8, 8)).unwrap().dimensions(), (8, 8), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_failed_read_leaves_the_slide_usable() {
+    let Some(path) = data("malformed/jpeg_tile_corrupt.svs") else { return };
+    let slide = open(&path);
+    let tile = |x, y| slide.read(0, Rect::new(x * 256, y * 256, 256, 256));
+    let cells: Vec<(i64, i64)> = (0..9).map(|n| (n % 3, n / 3)).collect();
+    let (mut good, mut bad) = (0, 0);
+    for round in 0..2 {
+        for &(x, y) in &cells {
+            match tile(x, y) {
+                Ok(_) => good += 1,
+                Err(error) => {
+                    bad += 1;
+                    let error = error.to_string();
+                    assert!(error.contains(&format!("({}, {})", x * 256, y * 256)), "round {round}: {error}");
+                }
+            }
+        }
+    }
+    assert_eq!((good, bad), (16, 2), "one tile of nine is bad, in both rounds");
+
+    // Threads that read sound tiles must not see the failure of the one that reads the bad tile.
+    let broken = *cells.iter().find(|(x, y)| tile(*x, *y).is_err()).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (tile, cells) = (&tile, &cells);
+            scope.spawn(move || {
+                for &(x, y) in cells.iter().cycle().skip(thread * 2).take(36) {
+                    assert_eq!(tile(x, y).is_err(), (x, y) == broken, "tile ({x}, {y})");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_senseless_resolution_names_its_property_and_the_option() {
+    let Some(folder) = data("malformed") else { return };
+    let files = ["missing", "zero", "negative", "nan", "text", "decimal_comma", "huge"];
+    for name in files {
+        let slide = open(&folder.join(format!("mpp_{name}.svs")));
+        assert!(matches!(slide.info().mpp, Mpp::Unusable { .. }), "{name}");
+        let error = slide::mpp(slide.as_ref(), None).unwrap_err().to_string();
+        assert!(error.contains("aperio.MPP") && error.contains("--mpp"), "{name}: {error}");
+        assert_eq!(slide::mpp(slide.as_ref(), Some(0.25)).unwrap(), 0.25);
+    }
+}
