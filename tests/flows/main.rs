@@ -3,9 +3,9 @@
 mod architecture;
 #[path = "../common/mod.rs"]
 mod common;
+mod malformed;
 #[cfg(feature = "torch")]
 mod models;
-mod malformed;
 mod outline_validity;
 mod permits;
 mod pipeline;

@@ -13,7 +13,8 @@ fn open(path: &Path) -> Arc<dyn SlideSource> {
 }
 
 /// File, vendor, width, height, levels, micrometres per pixel.
-const CONTAINERS: [(&str, &str, u32, u32, usize, Option<f64>); 13] = [
+type Container = (&'static str, &'static str, u32, u32, usize, Option<f64>);
+const CONTAINERS: [Container; 13] = [
     ("emulated/aperio_pyramid.svs", "aperio", 3072, 4096, 4, Some(0.499)),
     ("emulated/generic_pyramid.tif", "generic-tiff", 3072, 4096, 4, Some(0.499)),
     ("emulated/generic_nompp_lzw.tif", "generic-tiff", 1536, 2048, 1, None),
@@ -179,4 +180,26 @@ fn a_senseless_resolution_names_its_property_and_the_option() {
         assert!(error.contains("aperio.MPP") && error.contains("--mpp"), "{name}: {error}");
         assert_eq!(slide::mpp(slide.as_ref(), Some(0.25)).unwrap(), 0.25);
     }
+}
+
+#[test]
+fn the_commands_show_and_draw_a_slide() {
+    let Some(path) = data("slides/emulated/ome_pyramid.ome.tif") else { return };
+    let run = |arguments: &[&std::ffi::OsStr]| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_slidestream")).args(arguments).output().unwrap()
+    };
+    let shown = run(&["info".as_ref(), path.as_ref(), "--json".as_ref()]);
+    assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+    let json: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!((&json["vendor"], &json["levels"][3]["size"]["width"]), (&"ome-tiff".into(), &384.into()));
+
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("a thumbnail.png");
+    let drawn = run(&["thumbnail".as_ref(), path.as_ref(), out.as_ref(), "--size".as_ref(), "200".as_ref()]);
+    assert!(drawn.status.success(), "{}", String::from_utf8_lossy(&drawn.stderr));
+    assert_eq!(image::open(&out).unwrap().to_rgb8().dimensions(), (150, 200));
+
+    let missing = run(&["info".as_ref(), "no such slide.svs".as_ref()]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).starts_with("error: cannot open no such slide.svs"));
 }
