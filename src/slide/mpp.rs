@@ -69,6 +69,7 @@ impl Mpp {
 
     /// Parses and checks the texts of the properties of x and y. A decimal comma, a unit or any other text is refused:
     /// guessing here would scale every object of the slide.
+    #[cfg(any(feature = "openslide", test))]
     pub(super) fn parsed([x, y]: [(&str, &str); 2]) -> Self {
         let number = |(property, text): (&str, &str)| {
             let quoted = || Self::Unusable { property: property.to_owned(), value: format!("`{text}`") };

@@ -177,3 +177,101 @@ impl TiffSource {
         Ok(picture)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tiff_craft::{Craft, LONG, SHORT};
+    use super::*;
+    use ::tiff::encoder::{Compression, TiffEncoder, colortype};
+    use std::fs;
+
+    fn opened(path: &Path) -> TiffSource {
+        let limits = Limits::default();
+        let mut file = super::super::tiff_check::check(path, &limits).unwrap();
+        open(path, &mut file, &limits).unwrap()
+    }
+
+    #[test]
+    fn a_pyramid_in_sub_ifds_opens_in_all_four_forms() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tif");
+        for (little, big) in [(true, false), (true, true), (false, false), (false, true)] {
+            let mut craft = Craft::new(little, big);
+            let pixels = if big { 16 } else { 8 };
+            craft.put_offset(pixels + 64 + 16);
+            craft.bytes.extend(0..64);
+            craft.bytes.extend([200; 16]);
+            let image = |edge: u64, at: u64| {
+                let size = [(tag::WIDTH, LONG, edge), (tag::HEIGHT, LONG, edge), (tag::BITS_PER_SAMPLE, SHORT, 8)];
+                let strip = [(tag::STRIP_OFFSETS, LONG, at), (tag::STRIP_BYTE_COUNTS, LONG, edge * edge)];
+                [&size[..], &[(tag::COMPRESSION, SHORT, 1), (tag::PHOTOMETRIC, SHORT, 1)], &strip].concat()
+            };
+            // The main directory comes first in the file, so its length tells where the other one will lie.
+            let mut main = image(8, pixels);
+            let (head, entry, next) = if big { (8, 20, 8) } else { (2, 12, 4) };
+            let sub = craft.bytes.len() as u64 + head + 8 * entry + next;
+            main.push((tag::SUB_IFDS, LONG, sub));
+            craft.directory(&main, 0);
+            assert_eq!(craft.directory(&image(4, pixels + 64), 0), sub);
+            fs::write(&path, &craft.bytes).unwrap();
+
+            let slide = opened(&path);
+            assert_eq!(slide.info.levels[1], LevelInfo { size: Size::new(4, 4), downsample: 2.0 });
+            let fine = slide.read(0, Rect::new(1, 2, 2, 1)).unwrap();
+            assert_eq!(fine.as_raw(), &[17, 17, 17, 18, 18, 18]);
+            assert!(slide.read(1, Rect::new(0, 0, 4, 4)).unwrap().as_raw().iter().all(|value| *value == 200));
+        }
+    }
+
+    #[test]
+    fn sixteen_bits_alpha_and_compression_come_out_as_rgb() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tif");
+        let encoder = || TiffEncoder::new(fs::File::create(&path).unwrap()).unwrap();
+        let first = |slide: &TiffSource| slide.read(0, Rect::new(0, 0, 2, 1)).unwrap().into_raw();
+
+        let grey: Vec<u16> = [0xFFFF, 0x8080].into_iter().cycle().take(300 * 40).collect();
+        let mut file = encoder().with_compression(Compression::Lzw);
+        file.write_image::<colortype::Gray16>(300, 40, &grey).unwrap();
+        assert_eq!(first(&opened(&path)), [255, 255, 255, 128, 128, 128]);
+
+        let rgb: Vec<u8> = (0..300 * 40 * 3).map(|n| n as u8).collect();
+        let mut file = encoder().with_compression(Compression::Deflate(Default::default()));
+        file.write_image::<colortype::RGB8>(300, 40, &rgb).unwrap();
+        let slide = opened(&path);
+        assert_eq!(slide.read(0, Rect::new(0, 0, 300, 40)).unwrap().as_raw(), &rgb);
+        // From several threads at once, each with a decoder of its own.
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (slide, rgb) = (&slide, &rgb);
+                scope.spawn(move || {
+                    for y in (0..40).map(|n| (n * 7 + thread * 11) % 40) {
+                        let row = slide.read(0, Rect::new(0, y as i64, 300, 1)).unwrap();
+                        assert_eq!(row.as_raw(), &rgb[y * 900..(y + 1) * 900]);
+                    }
+                });
+            }
+        });
+
+        // Half-transparent red, premultiplied (1) and straight (2); without the tag the fourth sample is not alpha.
+        for (extra, want) in [(1, [255, 127, 127]), (2, [228, 127, 127]), (0, [201, 0, 0])] {
+            let mut craft = Craft::new(true, false);
+            craft.put_offset(12);
+            craft.bytes.extend([if extra == 1 { 128 } else { 201 }, 0, 0, 128]);
+            let entries = [
+                (tag::WIDTH, LONG, 1),
+                (tag::HEIGHT, LONG, 1),
+                (tag::BITS_PER_SAMPLE, SHORT, 8),
+                (tag::PHOTOMETRIC, SHORT, 2),
+                (tag::STRIP_OFFSETS, LONG, 8),
+                (tag::SAMPLES_PER_PIXEL, SHORT, 4),
+                (tag::STRIP_BYTE_COUNTS, LONG, 4),
+                (tag::EXTRA_SAMPLES, SHORT, extra),
+            ];
+            craft.directory(&entries, 0);
+            fs::write(&path, &craft.bytes).unwrap();
+            let pixel = opened(&path).read(0, Rect::new(0, 0, 1, 1)).unwrap();
+            assert_eq!(pixel.as_raw(), &want, "kind {extra}");
+        }
+    }
+}
