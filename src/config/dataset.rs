@@ -98,7 +98,7 @@ fn default_file_column() -> String {
     "file".into()
 }
 fn default_look_alike() -> f64 {
-    4.0
+    5.3
 }
 fn default_share() -> f64 {
     0.15

@@ -58,12 +58,28 @@ pub struct OutputModel {
     /// Red, green, blue of the object class.
     #[serde(default = "default_color")]
     pub color: [u8; 3],
+    /// Number format of the stored weights.
+    #[serde(default)]
+    pub stored: Stored,
     /// One paragraph for the card: for which tissue the model holds and for which it does not.
     #[serde(default)]
     pub scope: String,
     /// The data and their licence, for the card.
     #[serde(default)]
     pub data_licence: String,
+}
+
+/// Number format of stored weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stored {
+    /// 16 bit, 11 significant.
+    #[default]
+    F16,
+    /// 16 bit, 8 significant, for weights beyond 65504.
+    Bf16,
+    /// 32 bit.
+    F32,
 }
 
 fn default_color() -> [u8; 3] {

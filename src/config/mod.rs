@@ -12,7 +12,7 @@ mod training;
 
 pub use augment::AugmentConfig;
 pub use dataset::{DataConfig, Labels};
-pub use finetune::{FinetuneConfig, OutputModel, TrainInput};
+pub use finetune::{FinetuneConfig, OutputModel, Stored, TrainInput};
 pub use package::{
     ClassRole, InputSpec, ModelClass, ModelPackage, NetworkSpec, Normalisation, Postprocessing, Task, WeightsSpec,
 };

@@ -315,6 +315,9 @@ fn copy_whole(from: &Path, to: &Path) -> Result<()> {
 fn same_run(saved: &FinetuneConfig, now: &FinetuneConfig, path: &Path) -> Result<()> {
     let plain = |config: &FinetuneConfig| {
         let mut config = config.clone();
+        // The end of a run may be done again with other words and other postprocessing.
+        config.model.clone_from(&now.model);
+        config.postprocessing.clone_from(&now.postprocessing);
         config.data.root = "".into();
         config.data.cache_mb = 0;
         config.training.loader_threads = 1;
