@@ -1,9 +1,14 @@
 //! The command line: one file a subcommand.
 
+mod bench;
+mod engine;
 #[cfg(feature = "torch")]
 mod finetune;
 mod info;
+mod interrupt;
 mod models;
+mod progress;
+mod segment;
 mod thumbnail;
 mod tissue;
 
@@ -22,10 +27,12 @@ struct Arguments {
 /// One variant a subcommand, in the order of the help.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Bench(bench::BenchArgs),
     #[cfg(feature = "torch")]
     Finetune(finetune::FinetuneArgs),
     Info(info::InfoArgs),
     Models(models::ModelsArgs),
+    Segment(segment::SegmentArgs),
     Thumbnail(thumbnail::ThumbnailArgs),
     Tissue(tissue::TissueArgs),
 }
@@ -34,10 +41,12 @@ enum Command {
 /// 3 some tiles failed, 130 stopped by Ctrl-C.
 pub fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
+        Command::Bench(args) => bench::run(args),
         #[cfg(feature = "torch")]
         Command::Finetune(args) => finetune::run(args),
         Command::Info(args) => info::run(args),
         Command::Models(args) => models::run(args),
+        Command::Segment(args) => segment::run(args),
         Command::Thumbnail(args) => thumbnail::run(args),
         Command::Tissue(args) => tissue::run(args),
     };

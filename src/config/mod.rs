@@ -6,6 +6,7 @@ mod finetune;
 mod package;
 mod receptive_field;
 mod restain;
+mod segment;
 mod stream;
 mod tissue;
 mod training;
@@ -17,6 +18,7 @@ pub use package::{
     ClassRole, InputSpec, ModelClass, ModelPackage, NetworkSpec, Normalisation, Postprocessing, Task, WeightsSpec,
 };
 pub use restain::Restain;
+pub use segment::{Area, SegmentConfig};
 pub use stream::{StreamConfig, TileBytes, display_bytes, parse_bytes};
 pub use tissue::TissueConfig;
 pub use training::{

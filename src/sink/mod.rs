@@ -3,6 +3,8 @@
 pub mod commit;
 pub mod file;
 pub mod geojson;
+pub mod measurements;
+pub mod ome_tiff;
 pub mod overlay;
 
 use crate::error::Result;

@@ -1,1 +1,3 @@
 //! From overlapping tiles to one answer for every pixel and every object.
+
+pub mod objects;

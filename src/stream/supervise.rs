@@ -85,7 +85,7 @@ impl Supervisor {
             return self.fail(cause);
         }
         let failure =
-            FailedTile { tile: tile.index, column: tile.column, row: tile.row, stage, cause: with_causes(&cause) };
+            FailedTile { tile: tile.index, column: tile.column, row: tile.row, stage, cause: cause.with_causes() };
         let error = self.tile_error(stage, tile, cause);
         let verdict = {
             let mut fate = self.fate();
@@ -168,20 +168,6 @@ pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Error {
     let message = panic.downcast_ref::<&str>().map(|text| text.to_string());
     let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
     Error::Internal(format!("panicked: {}", message.unwrap_or_else(|| "no message".into())))
-}
-
-/// An error's message and those of its causes that it does not repeat itself.
-fn with_causes(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let message = error.to_string();
-        if !text.contains(&message) {
-            text = format!("{text}: {message}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! From class maps to outlines, objects and measurements.
 
 pub mod contour;
+pub mod landscape;
+pub mod measure;
 pub mod pieces;
 pub mod simplify;
+pub mod watershed;

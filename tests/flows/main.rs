@@ -9,5 +9,6 @@ mod models;
 mod outline_validity;
 mod permits;
 mod pipeline;
+mod segment;
 mod slides;
 mod tissue;

@@ -1,0 +1,79 @@
+//! Which model on which device: options that several subcommands share.
+
+use crate::config::ModelPackage;
+use crate::error::{Error, Result};
+use crate::infer::package::Package;
+use crate::infer::{EngineOptions, Segmenter, load};
+use std::time::Instant;
+
+/// Tiles a forward pass where the user does not say. On a CPU more tiles at once are not faster, and a smaller batch
+/// stops sooner; a GPU needs many to be busy.
+const BATCH_ON_CPU: usize = 1;
+const BATCH_ON_GPU: usize = 16;
+
+/// The model and how to compute with it.
+#[derive(Debug, clap::Args)]
+pub struct EngineArgs {
+    /// Name of a model package (see `slidestream models list`) or its folder.
+    #[arg(long, value_name = "NAME|FOLDER")]
+    model: String,
+    /// auto, cpu, cuda or cuda:N.
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: String,
+    /// auto, f32, bf16 or, with CUDA, f16.
+    #[arg(long, value_name = "PRECISION", default_value = "auto")]
+    precision: String,
+    /// Threads of one forward pass on a CPU; 0 for as many as there are cores.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+    /// Tiles a forward pass [default: 1 on a CPU, 16 on a GPU].
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// Run a model that is a program (TorchScript). Only for packages whose maker you trust.
+    #[arg(long)]
+    trust_model: bool,
+}
+
+/// A model that is ready.
+pub struct Loaded {
+    /// Its description.
+    pub model: ModelPackage,
+    /// The model itself.
+    pub segmenter: Box<dyn Segmenter>,
+    /// Tiles a forward pass.
+    pub batch: usize,
+    /// One line: which model, where, and why there.
+    pub summary: String,
+    /// Seconds that loading took.
+    pub load_s: f64,
+}
+
+impl EngineArgs {
+    /// Finds and loads the model.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if there is none of this name or it is unsound, [`Error::Device`], [`Error::Config`].
+    pub fn load(&self) -> Result<Loaded> {
+        if self.batch == Some(0) {
+            return Err(Error::config("--batch", 0, "must be 1 or more"));
+        }
+        let begun = Instant::now();
+        let package = Package::find(&self.model)?;
+        let options = EngineOptions {
+            device: self.device.clone(),
+            precision: self.precision.clone(),
+            threads: self.threads,
+            trust_model: self.trust_model,
+        };
+        let segmenter = load(&package, &options)?;
+        let engine = segmenter.engine();
+        let usual = if engine.device == "cpu" { BATCH_ON_CPU } else { BATCH_ON_GPU };
+        let (name, version) = (&package.config.name, &package.config.version);
+        let summary = format!(
+            "model {name} {version}, {} on {} in {}, {} threads: {}",
+            engine.engine, engine.device, engine.precision, engine.threads, engine.reason
+        );
+        let load_s = begun.elapsed().as_secs_f64();
+        Ok(Loaded { model: package.config.clone(), batch: self.batch.unwrap_or(usual), segmenter, summary, load_s })
+    }
+}

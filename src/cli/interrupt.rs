@@ -1,0 +1,53 @@
+//! Ctrl-C: the first one stops the run and lets it tidy up, the second one ends the program at once.
+
+use crate::error::{Error, Result};
+use crate::stream::CancellationToken;
+
+/// Exit code of a program that was stopped: 128 and the number of SIGINT.
+pub const STOPPED: u8 = 130;
+
+/// A token that the first Ctrl-C (or a request to terminate) cancels.
+///
+/// # Errors
+/// [`Error::Compute`] if the system lets no signal be watched.
+pub fn token() -> Result<CancellationToken> {
+    let token = CancellationToken::new();
+    let cancel = token.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::compute("watching for Ctrl-C"))?;
+    // Registered before this returns, so that no signal falls between.
+    let mut signals = {
+        let _context = runtime.enter();
+        use tokio::signal::unix::{SignalKind, signal};
+        let watch = |kind| signal(kind).map_err(Error::compute("watching for Ctrl-C"));
+        (watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?)
+    };
+    let watching = move || {
+        runtime.block_on(async move {
+            for stops in 0.. {
+                let got = tokio::select! {
+                    got = signals.0.recv() => got,
+                    got = signals.1.recv() => got,
+                };
+                if got.is_none() {
+                    return;
+                }
+                if stops == 0 {
+                    eprintln!("stopping and tidying up; Ctrl-C again ends at once");
+                    cancel.cancel();
+                } else {
+                    // SAFETY: `_exit` touches no memory of this process; unlike `exit` it runs no handlers, which
+                    // could wait for the threads that the user has lost patience with.
+                    unsafe { libc::_exit(i32::from(STOPPED)) }
+                }
+            }
+        });
+    };
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(watching)
+        .map_err(Error::compute("watching for Ctrl-C"))?;
+    Ok(token)
+}

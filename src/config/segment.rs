@@ -1,0 +1,89 @@
+//! One segmentation run, as its manifest records it.
+
+use super::{StreamConfig, TissueConfig};
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Where on a slide to look.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Area {
+    /// Where the tissue detector finds tissue.
+    Tissue(TissueConfig),
+    /// Inside the polygons of a GeoJSON file, level-0 pixels.
+    Roi(PathBuf),
+    /// Everywhere.
+    WholeSlide,
+}
+
+/// What to do with each slide.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SegmentConfig {
+    /// Micrometres per level-0 pixel, for slides that do not say so; overrides what they say.
+    pub mpp: Option<f64>,
+    /// Where to look.
+    pub area: Area,
+    /// Edge of a tile in pixels at the model's mpp, halo included; the model's own if absent.
+    pub tile_px: Option<u32>,
+    /// Pixels on each side of a tile that only give context; the model's own if absent.
+    pub halo_px: Option<u32>,
+    /// Longer edge of the overlay, pixels.
+    pub overlay_px: u32,
+    /// Batch, threads, budgets.
+    pub stream: StreamConfig,
+}
+
+impl Default for SegmentConfig {
+    fn default() -> Self {
+        Self {
+            mpp: None,
+            area: Area::Tissue(TissueConfig::default()),
+            tile_px: None,
+            halo_px: None,
+            overlay_px: 3072,
+            stream: StreamConfig::default(),
+        }
+    }
+}
+
+impl SegmentConfig {
+    /// Checks every value that does not depend on a slide.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that names the field.
+    pub fn validate(&self) -> Result<()> {
+        if !(64..=16_384).contains(&self.overlay_px) {
+            return Err(Error::config("overlay_px", self.overlay_px, "must be from 64 to 16384"));
+        }
+        match &self.area {
+            Area::Tissue(tissue) => tissue.validate(),
+            Area::Roi(path) if path.to_str().is_none() => {
+                Err(Error::config("--roi", path.display(), "the manifest could not record this name; use one in UTF-8"))
+            }
+            Area::Roi(_) | Area::WholeSlide => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_read_as_it_is_written_and_unknown_fields_are_refused() {
+        for area in [Area::WholeSlide, Area::Roi("roi.geojson".into()), SegmentConfig::default().area] {
+            let config = SegmentConfig { area, mpp: Some(0.25), ..Default::default() };
+            let text = serde_json::to_string(&config).expect("JSON");
+            assert_eq!(serde_json::from_str::<SegmentConfig>(&text).expect("the same"), config);
+        }
+        assert!(serde_json::from_str::<SegmentConfig>(r#"{"tile": 5}"#).is_err());
+    }
+
+    #[test]
+    fn an_overlay_of_no_size_is_refused_by_name() {
+        let error = SegmentConfig { overlay_px: 0, ..Default::default() }.validate().expect_err("refused");
+        assert!(error.to_string().contains("overlay_px"), "{error}");
+    }
+}

@@ -1,0 +1,88 @@
+//! The files of one slide's result.
+
+use super::findings::Final;
+use super::manifest::Counts;
+use super::segment::{Planned, no_counts};
+use crate::config::{ModelPackage, SegmentConfig, Task};
+use crate::error::Result;
+use crate::geometry::Scale;
+use crate::sink::Sink;
+use crate::sink::commit::Attempt;
+use crate::sink::geojson::{GeoJsonSink, ObjectType};
+use crate::sink::measurements::MeasurementsSink;
+use crate::sink::ome_tiff::{ClassGrid, ClassTiffSink};
+use crate::sink::overlay::OverlaySink;
+use crate::slide::{SlideSource, thumbnail};
+use crate::vectorize::measure::NAMES;
+
+/// Overlay pixels that a line is wide.
+const LINE_PX: f64 = 1.2;
+
+/// All sinks of one slide.
+pub(super) struct Outputs {
+    sinks: Vec<Box<dyn Sink>>,
+    classes: Vec<String>,
+    counts: Counts,
+}
+
+impl Outputs {
+    /// Creates every file of the result inside `attempt`.
+    ///
+    /// # Errors
+    /// If one cannot be created or the thumbnail cannot be read.
+    pub fn create(
+        attempt: &Attempt,
+        slide: &dyn SlideSource,
+        model: &ModelPackage,
+        planned: &Planned,
+        config: &SegmentConfig,
+    ) -> Result<Self> {
+        let classes = &model.classes;
+        let object_type = match model.task {
+            Task::Instances => ObjectType::Detection,
+            Task::Regions => ObjectType::Annotation,
+        };
+        let picture = thumbnail(slide, config.overlay_px)?;
+        let plan = &planned.plan;
+        let base = plan.base_size;
+        let shrink = f64::from(base.width.max(base.height)) / f64::from(picture.width().max(picture.height()));
+        let core_px = model.core_px();
+        let grid = ClassGrid { size: plan.model_size, core_px, mpp: plan.scale.to_base(planned.mpp) };
+        let table = attempt.file("measurements.csv");
+        let sinks: Vec<Box<dyn Sink>> = vec![
+            Box::new(GeoJsonSink::create(&attempt.file("objects.geojson"), classes, object_type)?),
+            Box::new(ClassTiffSink::create(&attempt.file("classes.tif"), classes, grid)?),
+            Box::new(MeasurementsSink::create(&table, classes, &NAMES, planned.mpp)?),
+            Box::new(OverlaySink::new(&attempt.file("overlay.png"), picture, Scale::new(shrink), classes, LINE_PX)),
+        ];
+        let counts = no_counts(model, 0.0);
+        Ok(Self { sinks, classes: classes.iter().map(|class| class.name.clone()).collect(), counts })
+    }
+
+    /// Hands what is final to every file.
+    ///
+    /// # Errors
+    /// If one cannot be written.
+    pub fn write(&mut self, last: &Final) -> Result<()> {
+        for object in &last.objects {
+            self.counts.objects += 1;
+            *self.counts.by_class.entry(self.classes[object.class].clone()).or_default() += 1;
+        }
+        for sink in &mut self.sinks {
+            sink.objects(&last.objects)?;
+            if let Some(block) = &last.block {
+                sink.block(block)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Completes every file.
+    ///
+    /// # Errors
+    /// If one cannot be written.
+    pub fn finish(self, area_share: f64) -> Result<Counts> {
+        self.sinks.into_iter().try_for_each(Sink::finish)?;
+        Ok(Counts { area_share, ..self.counts })
+    }
+}

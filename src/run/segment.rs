@@ -1,0 +1,249 @@
+//! Segments slides, one after the other, with one model.
+
+use super::findings::{Final, Finder, Joiner};
+use super::manifest::{
+    self, Counts, FORMAT, InputRecord, Manifest, ModelRecord, Phases, SlideRecord, Status, TileRecord,
+};
+use super::outputs::Outputs;
+use super::places::{Occupant, occupant};
+use super::stoppable::Stoppable;
+use crate::config::{Area, ModelPackage, SegmentConfig, TileBytes};
+use crate::data::geojson::{AnnotationLimits, Annotations};
+use crate::error::{Error, Result};
+use crate::grid::{TilePlan, TissueMask, detect_tissue};
+use crate::infer::Segmenter;
+use crate::sink::commit::{self, Attempt};
+use crate::slide::{self, SlideSource};
+use crate::stream::stats::{Stats, peak_rss_mb};
+use crate::stream::{self, CancellationToken, Flow, Outcome, ReadTile, Stages, read_tile, tile_bytes};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Is told how a run goes on.
+pub trait Observer: Sync {
+    /// The plan of a slide is made.
+    fn begun(&self, slide: &Path, tiles: u32);
+    /// One more tile's results are written.
+    fn tile(&self, stats: &Stats);
+    /// Something that the user should know.
+    fn note(&self, slide: &Path, text: &str);
+}
+
+/// How a slide's run ended well.
+#[derive(Debug, Clone)]
+pub enum Done {
+    /// The result is in place.
+    Written(Box<Manifest>),
+    /// There is a result already; why it was left as it is.
+    Skipped(String),
+}
+
+/// What is the same for all slides of a run.
+pub struct Run<'a> {
+    /// The model's description, with tile and halo as they are used; see [`with_tiles`].
+    pub model: ModelPackage,
+    /// The model itself.
+    pub segmenter: &'a mut dyn Segmenter,
+    /// What to do.
+    pub config: SegmentConfig,
+    /// Replace results that are there.
+    pub force: bool,
+    /// Stops the run.
+    pub cancel: CancellationToken,
+    /// Is told how it goes on.
+    pub observer: &'a dyn Observer,
+}
+
+/// The model's description with the tile and halo of `config` instead of its own.
+///
+/// # Errors
+/// [`Error::Config`] if they leave no core or one that the network cannot take.
+pub fn with_tiles(mut model: ModelPackage, config: &SegmentConfig) -> Result<ModelPackage> {
+    config.validate()?;
+    model.input.tile_px = config.tile_px.unwrap_or(model.input.tile_px);
+    model.input.halo_px = config.halo_px.unwrap_or(model.input.halo_px);
+    model.validate()?;
+    Ok(model)
+}
+
+/// A slide's plan: where to look, and in which tiles.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// Micrometres per level-0 pixel.
+    pub mpp: f64,
+    /// The tiles.
+    pub plan: Arc<TilePlan>,
+    /// Share of the slide that is looked at, 0 to 1.
+    pub area_share: f64,
+    /// How the area came about.
+    pub notes: Vec<String>,
+}
+
+/// Finds the area to look at and plans its tiles.
+///
+/// # Errors
+/// [`Error::Property`] if the slide does not say its resolution and `config` neither; errors of reading the slide or the
+/// annotations.
+pub fn plan(slide: &dyn SlideSource, model: &ModelPackage, config: &SegmentConfig) -> Result<Planned> {
+    let mpp = slide::mpp(slide, config.mpp)?;
+    let size = slide.info().size();
+    let mask = match &config.area {
+        Area::WholeSlide => TissueMask::whole(size),
+        Area::Tissue(tissue) => detect_tissue(slide, mpp, tissue)?,
+        Area::Roi(path) => {
+            let mut annotations = Annotations::read(path, &AnnotationLimits::default())?;
+            annotations.check_inside(size)?;
+            let mut mask = TissueMask::from_outlines(&annotations.outlines(), size);
+            annotations.notes.iter().for_each(|note| mask.note(note));
+            mask
+        }
+    };
+    let input = &model.input;
+    let plan = TilePlan::new(slide.info(), mpp, input.mpp, input.tile_px, input.halo_px, &mask)?;
+    Ok(Planned { mpp, plan: Arc::new(plan), area_share: mask.share(), notes: mask.notes().to_vec() })
+}
+
+/// What came out of the stages.
+#[derive(Debug, Clone)]
+pub struct Worked {
+    /// Of the pipeline.
+    pub outcome: Outcome,
+    /// What was found.
+    pub counts: Counts,
+    /// Thumbnail and creation of the output files, seconds.
+    pub preparing_s: f64,
+    /// Completing the output files, seconds.
+    pub finishing_s: f64,
+}
+
+/// The stage that reads the tiles of a plan.
+pub fn reading(slide: &Arc<dyn SlideSource>, plan: &Arc<TilePlan>) -> ReadTile {
+    let (slide, plan) = (slide.clone(), plan.clone());
+    Arc::new(move |spec| read_tile(&*slide, &plan, spec))
+}
+
+impl Run<'_> {
+    /// Segments one slide into the folder `place`, which appears when everything in it is complete.
+    ///
+    /// # Errors
+    /// The first error of any stage; nothing is left at `place` but what was there before.
+    pub fn slide(&mut self, slide: Arc<dyn SlideSource>, place: &Path) -> Result<Done> {
+        let started_unix_s = manifest::now_unix_s();
+        let input = InputRecord::of(&*slide)?;
+        if !self.force
+            && let Occupant::SameSlide { model } = occupant(place, &input)?
+        {
+            return Ok(Done::Skipped(format!("{} has its result by {model}; --force replaces it", place.display())));
+        }
+        let slide: Arc<dyn SlideSource> = Arc::new(Stoppable { slide, cancel: self.cancel.clone() });
+        let begun = Instant::now();
+        let planned = plan(&*slide, &self.model, &self.config)?;
+        let planning_s = begun.elapsed().as_secs_f64();
+        let total = planned.plan.tiles.len() as u32;
+        let mut notes = planned.notes.clone();
+        if total == 0 {
+            notes.push("no tissue was found, so the result is empty; --whole-slide or --roi look elsewhere".into());
+        }
+        for note in &notes {
+            self.observer.note(slide.path(), note);
+        }
+        self.config.stream.validate(self.bytes(&planned.plan))?;
+        let attempt = Attempt::begin(place, self.force)?;
+        let Worked { outcome, counts, preparing_s, finishing_s } = self.work(&slide, &planned, &attempt)?;
+
+        let record = SlideRecord {
+            file: input,
+            vendor: slide.info().vendor.clone(),
+            reader: slide.info().reader.clone(),
+            size: slide.info().size(),
+            mpp: planned.mpp,
+            mpp_given: self.config.mpp.is_some(),
+            level: planned.plan.level,
+        };
+        let manifest = Manifest {
+            format: FORMAT,
+            status: if outcome.failed.is_empty() { Status::Complete } else { Status::Partial },
+            slidestream: env!("CARGO_PKG_VERSION"),
+            started_unix_s,
+            input: record,
+            model: ModelRecord::of(&self.model),
+            engine: self.segmenter.engine().clone(),
+            config: self.config.clone(),
+            tiles: TileRecord { total, batch: outcome.batch, failed: outcome.failed },
+            counts,
+            timings: outcome.timings,
+            phases: Phases { planning_s, preparing_s, finishing_s },
+            tiles_per_s: f64::from(total) / outcome.timings.wall_s.max(1e-9),
+            peak_rss_mb: peak_rss_mb(),
+            warnings: outcome.warnings,
+            notes,
+            files: manifest::files_in(attempt.folder())?,
+        };
+        for warning in &manifest.warnings {
+            self.observer.note(slide.path(), warning);
+        }
+        match attempt.commit(&manifest.to_json()?)? {
+            commit::Outcome::Committed => Ok(Done::Written(Box::new(manifest))),
+            commit::Outcome::LostRace => {
+                Ok(Done::Skipped(format!("another run finished {} first; its result stands", place.display())))
+            }
+        }
+    }
+
+    /// Runs the plan's tiles through all stages and writes every file but the manifest into `attempt`.
+    ///
+    /// # Errors
+    /// The first error of any stage.
+    pub fn work(&mut self, slide: &Arc<dyn SlideSource>, planned: &Planned, attempt: &Attempt) -> Result<Worked> {
+        let plan = &planned.plan;
+        let preparing = Instant::now();
+        let finder = Finder::new(&self.model, &InputRecord::of(&**slide)?, plan.clone(), planned.mpp)?;
+        let mut joiner = Joiner::new(&self.model);
+        let mut outputs = Outputs::create(attempt, &**slide, &self.model, planned, &self.config)?;
+        let preparing_s = preparing.elapsed().as_secs_f64();
+
+        self.observer.begun(slide.path(), plan.tiles.len() as u32);
+        let flow = self.flow(slide.path(), plan);
+        let segmenter = &mut *self.segmenter;
+        let stages = Stages {
+            read: reading(slide, plan),
+            forward: &mut |tiles: &[_]| segmenter.predict(tiles),
+            vectorize: &|tile: &_, maps: &_| finder.find(tile, maps),
+            stitch: &mut |spec: &_, found| Ok(joiner.join(spec, found)),
+            write: &mut |block: Final| outputs.write(&block),
+            progress: &|stats: &Stats| self.observer.tile(stats),
+        };
+        let outcome = stream::run(&flow, stages, &self.cancel)?;
+        let finishing = Instant::now();
+        outputs.write(&joiner.finish())?;
+        let counts = outputs.finish(planned.area_share)?;
+        if self.cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        Ok(Worked { outcome, counts, preparing_s, finishing_s: finishing.elapsed().as_secs_f64() })
+    }
+
+    /// The plan's tiles with this run's batch, threads and budgets.
+    pub fn flow(&self, slide: &Path, plan: &TilePlan) -> Flow {
+        let (tiles, bytes) = (plan.tiles.clone().into(), self.bytes(plan));
+        Flow { slide: slide.to_owned(), tiles, bytes, config: self.config.stream.clone() }
+    }
+
+    fn bytes(&self, plan: &TilePlan) -> TileBytes {
+        tile_bytes(plan, self.model.input.tile_px, self.segmenter.classes())
+    }
+}
+
+impl std::fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run").field("model", &self.model.name).field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// What [`Counts`] begin with: every reported class, without objects.
+pub(super) fn no_counts(model: &ModelPackage, area_share: f64) -> Counts {
+    use crate::config::ClassRole;
+    let reported = model.classes.iter().filter(|class| class.role == ClassRole::Object);
+    Counts { objects: 0, by_class: reported.map(|class| (class.name.clone(), 0)).collect(), area_share }
+}
