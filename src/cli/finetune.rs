@@ -68,8 +68,18 @@ pub fn run(args: FinetuneArgs) -> Result<ExitCode> {
     config.training.precision = args.precision.unwrap_or(config.training.precision);
     config.training.epochs = args.epochs.unwrap_or(config.training.epochs);
     config.seed = args.seed.unwrap_or(config.seed);
+    let shown = if args.config.is_absolute() {
+        args.config.file_name().unwrap_or_default().as_ref()
+    } else {
+        args.config.as_path()
+    };
+    let mut command = format!("slidestream finetune {}", shown.display());
+    for (flag, value) in [("epochs", args.epochs), ("seed", args.seed)] {
+        command.extend(value.map(|value| format!(" --{flag} {value}")));
+    }
     let out = args.out.unwrap_or_else(|| PathBuf::from("runs").join(&config.model.name));
-    let options = FinetuneOptions { config, out, resume: args.resume, device: args.device, threads: args.threads };
+    let options =
+        FinetuneOptions { config, out, resume: args.resume, device: args.device, threads: args.threads, command };
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_ctrl_c(stop.clone())?;
     let mut reporter = Reporter::new(args.quiet);
@@ -135,9 +145,9 @@ impl Reporter {
                 let best = if best { "  best" } else { "" };
                 let skipped = if row.skipped > 0 { format!("  {} steps skipped", row.skipped) } else { String::new() };
                 self.line(&format!(
-                    "epoch {}/{epochs}  loss {:.4}{scores}{best}{skipped}  {:.0} s  {} left",
+                    "epoch {}/{epochs}  loss {}{scores}{best}{skipped}  {:.0} s  {} left",
                     row.epoch,
-                    row.train_loss,
+                    row.train_loss.map_or("-".into(), |loss| format!("{loss:.4}")),
                     row.seconds,
                     HumanDuration(left),
                 ));

@@ -19,8 +19,8 @@ pub struct EpochRow {
     pub step: u64,
     /// Learning rate of the last step.
     pub rate: f64,
-    /// Mean loss of the epoch's steps; skipped steps are left out.
-    pub train_loss: f64,
+    /// Mean loss of the epoch's steps, skipped ones left out; nothing if all were skipped.
+    pub train_loss: Option<f64>,
     /// Loss on the validation images, averaged weights.
     pub val_loss: Option<f64>,
     /// Dice of the objects' pixels on the validation images.

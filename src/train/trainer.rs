@@ -264,6 +264,7 @@ impl Trainer {
             Select::ValDice => scores.dice,
             Select::ValLoss => -scores.loss,
         });
+        let score = score.filter(|score| score.is_finite());
         let best = score.is_some_and(|score| state.best.is_none_or(|(best, _)| score > best));
         if let (true, Some(score)) = (best, score) {
             state.best = Some((score, epoch));
@@ -272,7 +273,7 @@ impl Trainer {
             epoch,
             step: state.step,
             rate: learning_rate(&self.config.optimizer, state.step - 1, total),
-            train_loss: state.loss_sum / state.loss_count as f64,
+            train_loss: (state.loss_count > 0).then(|| state.loss_sum / state.loss_count as f64),
             val_loss: scores.map(|scores| scores.loss),
             val_dice: scores.map(|scores| scores.dice),
             val_iou: scores.map(|scores| scores.iou),

@@ -3,6 +3,8 @@
 mod architecture;
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(feature = "torch")]
+mod finetune;
 mod malformed;
 #[cfg(feature = "torch")]
 mod models;

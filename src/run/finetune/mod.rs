@@ -1,10 +1,18 @@
 //! A training run: data, loop, figures, pictures, model package.
 
+mod canvas;
+mod card;
+mod finish;
+mod plot;
+mod score;
+mod sheet;
+
 use crate::config::FinetuneConfig;
 use crate::data::{CropPlan, Dataset, Loader, Sampler, Split, SplitTable, sampler::strata};
 use crate::error::{Error, Result};
 use crate::train::device::{self, Device, set_threads};
 use crate::train::{BEST, Checkpoint, EpochRow, Event, LAST, Predictor, Timing, Trainer, boundary_px, write_whole};
+use score::SplitScore;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -23,6 +31,15 @@ pub struct FinetuneOptions {
     pub device: String,
     /// Threads of libtorch; 0 for one a core.
     pub threads: usize,
+    /// The command that makes the same model again, for the card.
+    pub command: String,
+}
+
+impl FinetuneOptions {
+    /// The rows of `metrics.csv` so far.
+    fn rows(&self) -> Result<Vec<EpochRow>> {
+        Checkpoint::read(&self.out.join(LAST)).map(|checkpoint| checkpoint.state.rows)
+    }
 }
 
 /// What a run tells while it goes.
@@ -62,6 +79,10 @@ pub enum Progress<'a> {
 /// | `split.csv` | group, style and split of each image |
 /// | `metrics.csv` | one line an epoch |
 /// | `last.safetensors`, `best.safetensors` | full state |
+/// | `plot.png` | loss and overlap against the epoch |
+/// | `sheet.png` | held-out images with true and predicted outlines |
+/// | `scores.csv`, `metrics.json` | figures of each image and of each split |
+/// | a folder with the model's name | the model package |
 ///
 /// # Errors
 /// [`Error::Cancelled`] after `stop`, with the last state written; every error of data, network and disk.
@@ -73,6 +94,7 @@ pub fn finetune(options: &FinetuneOptions, stop: &AtomicBool, tell: &mut dyn FnM
     let last = options.out.join(LAST);
     if options.resume {
         trainer.restore(&Checkpoint::read(&last)?, &last)?;
+        write_config(options)?;
         let state = trainer.state();
         tell(Progress::Note(format!("resumed after epoch {}, step {}", state.epochs(), state.step)));
     }
@@ -105,10 +127,18 @@ pub fn finetune(options: &FinetuneOptions, stop: &AtomicBool, tell: &mut dyn FnM
         },
     )?;
     failed.map_or(Ok(()), Err)?;
+    drop(loader);
     let Timing { waiting, training, validating, saving } = trainer.timing();
     tell(Progress::Note(format!(
         "seconds: {training:.0} training, {waiting:.0} waiting for crops, {validating:.0} validating, {saving:.0} saving"
     )));
+    for score in finish::finish(options, &run, stop)? {
+        let SplitScore { split, images, dice, aji, pq, f1, .. } = score;
+        let figures = format!("Dice {dice:.3}  AJI {aji:.3}  PQ {pq:.3}  F1 {f1:.3}");
+        tell(Progress::Note(format!("{split} ({images} images): {figures}")));
+    }
+    let package = options.out.join(&config.model.name);
+    tell(Progress::Note(format!("model package: {}", package.display())));
     Ok(())
 }
 
@@ -144,6 +174,12 @@ impl Run {
             let sample = data.sample(image)?;
             let object = sample.labels.iter().filter(|&&label| label != 0).count();
             foreground.push(object as f64 / sample.labels.len() as f64);
+        }
+        let objects = |&image: &usize| Ok(data.sample(image)?.labels.iter().any(|&label| label != 0));
+        let seen: Vec<bool> = table.of(Split::Val).iter().map(objects).collect::<Result<_>>()?;
+        if !seen.contains(&true) {
+            let reason = "no validation image holds an object, so nothing could be measured; choose another split";
+            return Err(Error::dataset(&config.data.root, reason));
         }
         let pick = |names: &[String]| images.iter().map(|&i| names[i].clone()).collect::<Vec<_>>();
         let names = strata(training.balance, &pick(&table.styles), &pick(&table.groups), &foreground);
@@ -188,8 +224,7 @@ fn folder(options: &FinetuneOptions, table: &SplitTable) -> Result<()> {
             let reason = "holds a run already; give --resume to go on with it, or another --out";
             return Err(Error::config("--out", out.display(), reason));
         }
-        let text = toml::to_string_pretty(&options.config).map_err(Error::compute("writing the configuration"))?;
-        write_whole(&out.join("config.toml"), text.as_bytes())?;
+        write_config(options)?;
         return table.write(&split);
     }
     if !last.exists() {
@@ -204,6 +239,11 @@ fn folder(options: &FinetuneOptions, table: &SplitTable) -> Result<()> {
         return Err(Error::dataset(split, "the data give another split now; put them back or start a new run"));
     }
     Ok(())
+}
+
+fn write_config(options: &FinetuneOptions) -> Result<()> {
+    let text = toml::to_string_pretty(&options.config).map_err(Error::compute("writing the configuration"))?;
+    write_whole(&options.out.join("config.toml"), text.as_bytes())
 }
 
 /// `metrics.csv`, whole.

@@ -1,0 +1,96 @@
+//! The model card: README.md of the package.
+
+use super::score::{ImageScore, SplitScore};
+use crate::config::{FinetuneConfig, ModelPackage, Task};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+/// What a user must know before trusting the model.
+pub(super) fn card(
+    package: &ModelPackage,
+    config: &FinetuneConfig,
+    scores: &[ImageScore],
+    splits: &[SplitScore],
+    parameters: u64,
+) -> String {
+    let mut text = format!("# {} {}\n\n{}.\n", package.name, package.version, package.title.trim_end_matches('.'));
+    if !config.model.scope.is_empty() {
+        let _ = write!(text, "\n{}\n", config.model.scope);
+    }
+    let what = match package.task {
+        Task::Instances => "single objects, touching ones separated",
+        Task::Regions => "connected areas",
+    };
+    let input = &package.input;
+    let _ = write!(
+        text,
+        "\n| | |\n|---|---|\n| Finds | `{}`: {what} |\n| Resolution | {} micrometres per pixel; slides are read at it |\n\
+         | Tile | {} px, {} px of it halo on each side |\n| Network | U-Net of {:.1} million parameters |\n\
+         | Licence of the weights | {} |\n",
+        config.model.object,
+        input.mpp,
+        input.tile_px,
+        input.halo_px,
+        parameters as f64 / 1e6,
+        package.license,
+    );
+    let _ = write!(
+        text,
+        "\n## How good it is\n\nMeans over images. Weights as shipped, float32, objects by the postprocessing of \
+         `model.toml`. AJI and F1 (at IoU above 0.5) count objects, Dice counts pixels.\n\n"
+    );
+    text.push_str("| split | images | objects | Dice | AJI | AJI+ | PQ | F1 |\n|---|---|---|---|---|---|---|---|\n");
+    splits.iter().for_each(|score| row(&mut text, score.split, score));
+    styles(&mut text, scores);
+    text.push_str(
+        "\nThe weights were fitted to `train`; `val` chose the epoch, so its figures are a little too good; `test` was \
+         not looked at. Images of one group (slide, patient, or look-alike) are never in two splits. Groups made by look \
+         are a guess: two groups may still share a slide, and the figures hold for images like these, not for other \
+         laboratories.\n",
+    );
+    text.push_str("\n## How it was made\n\n");
+    for (key, value) in &package.training {
+        let _ = writeln!(text, "- {key}: {value}");
+    }
+    let _ = write!(
+        text,
+        "- loss: {} x SS + {} x focal + {} x cross-entropy + {} x Dice\n- augmentation: magnification {:?}, stain {}, \
+         re-staining of {} of the crops, hue {} degrees, blur, noise, JPEG\n",
+        config.loss.ss,
+        config.loss.focal,
+        config.loss.ce,
+        config.loss.dice,
+        config.augment.scale,
+        config.augment.stain,
+        config.augment.restain.probability,
+        config.augment.hue_deg,
+    );
+    text.push_str(
+        "\n## Limits\n\nNot a medical device. Not evaluated for diagnosis. Check the outlines on your own slides, stain and \
+         scanner before using any number that rests on them.\n",
+    );
+    text
+}
+
+fn row(text: &mut String, name: &str, score: &SplitScore) {
+    let SplitScore { images, objects, dice, aji, aji_plus, pq, f1, .. } = score;
+    let _ =
+        writeln!(text, "| {name} | {images} | {objects} | {dice:.3} | {aji:.3} | {aji_plus:.3} | {pq:.3} | {f1:.3} |");
+}
+
+/// The same by style, where there is more than one.
+fn styles(text: &mut String, scores: &[ImageScore]) {
+    let styles: BTreeSet<&str> = scores.iter().map(|score| score.style.as_str()).collect();
+    if styles.len() < 2 {
+        return;
+    }
+    let splits: BTreeSet<&'static str> = scores.iter().map(|score| score.split).collect();
+    for style in styles {
+        let of: Vec<ImageScore> = scores.iter().filter(|score| score.style == style).cloned().collect();
+        for split in splits.iter().filter(|split| **split != "train") {
+            if let Some(score) = SplitScore::of(split, &of) {
+                row(text, &format!("{split}, {style}"), &score);
+            }
+        }
+    }
+}

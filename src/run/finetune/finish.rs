@@ -1,0 +1,210 @@
+//! The end of a run: scores of the shipped weights on every split, pictures, model package.
+
+use super::card::card;
+use super::score::{ImageScore, SplitScore};
+use super::sheet::{Row, sheet};
+use super::{FinetuneOptions, Run, plot};
+use crate::config::{
+    ClassRole, FinetuneConfig, InputSpec, Labels, ModelClass, ModelPackage, Precision, Task, WeightsSpec,
+};
+use crate::data::{Sample, Split};
+use crate::error::{Error, Result};
+use crate::geometry::Size;
+use crate::infer::golden::Golden;
+use crate::infer::package::Package;
+use crate::metrics::instance::Matching;
+use crate::metrics::segmentation::Overlap;
+use crate::tile::ProbabilityMaps;
+use crate::train::{BEST, Checkpoint, Predictor, Shipped, State, write_whole};
+use crate::vectorize::pieces::{Connectivity, pieces};
+use crate::vectorize::watershed;
+use image::RgbImage;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Most images on the sheet.
+const SHEET_ROWS: usize = 16;
+/// Edge of the golden tile, less where the image is smaller.
+const GOLDEN_PX: u32 = 256;
+
+/// Scores the best epoch and writes `plot.png`, `sheet.png`, `scores.csv`, `metrics.json` and the package, a folder with
+/// the model's name, into the run's folder. What an earlier end of the same run has left is replaced.
+///
+/// # Errors
+/// [`Error::Cancelled`] after `stop`; no epoch was validated; what reading, computing and writing report.
+pub(super) fn finish(options: &FinetuneOptions, run: &Run, stop: &AtomicBool) -> Result<Vec<SplitScore>> {
+    let best = options.out.join(BEST);
+    let checkpoint = Checkpoint::read(&best)?;
+    // Scores are of the reference arithmetic, whatever the training used.
+    let mut config = options.config.clone();
+    config.training.precision = Precision::F32;
+    let shipped = Shipped::of(&config, &checkpoint, run.device)?;
+    let predictor = Predictor::new(&config, run.device);
+    let classes = classes(&config);
+
+    let mut scores = Vec::new();
+    let mut rows = Vec::new();
+    let chosen = on_the_sheet(run);
+    for (index, file) in run.table.files.iter().enumerate() {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::Cancelled);
+        }
+        let sample = run.data.sample(index)?;
+        let maps = predictor.predict(shipped.network(), &sample.image)?;
+        let found = objects(&maps, &classes, &config);
+        let truth = truth(&sample, config.data.labels);
+        let names = [file.as_str(), &run.table.groups[index], &run.table.styles[index]];
+        let pixels = Overlap::of(sample.labels.iter().map(|&l| l != 0), found.iter().map(|&l| l != 0));
+        let score = ImageScore::of(names, run.table.splits[index].name(), pixels, &Matching::of(&truth, &found));
+        if chosen.contains(&index) {
+            rows.push(Row { title: title(&score), image: sample.image.clone(), truth, prediction: found });
+        }
+        scores.push(score);
+    }
+    rows.sort_by(|a, b| a.title.cmp(&b.title));
+    sheet(&rows, &options.out.join("sheet.png"))?;
+    plot::plot(&options.rows()?, checkpoint.state.best.map(|best| best.1), &options.out.join("plot.png"))?;
+    let splits: Vec<SplitScore> = Split::ALL.iter().filter_map(|split| SplitScore::of(split.name(), &scores)).collect();
+    write_scores(options, &scores, &splits)?;
+
+    let package = package(&config, &classes, &splits, training(options, run, &checkpoint.state));
+    let golden = golden(&predictor, &shipped, &run.data.sample(run.table.of(Split::Val)[0])?.image, &config)?;
+    let text = card(&package, &config, &scores, &splits, shipped.parameters);
+    let folder = options.out.join(&config.model.name);
+    if folder.join("model.toml").exists() {
+        std::fs::remove_dir_all(&folder).map_err(Error::io("replace", &folder))?;
+    }
+    Package::write(&folder, package, &shipped.bytes, &text, &golden)?;
+    Ok(splits)
+}
+
+/// Held-out images, one a group first, then more.
+fn on_the_sheet(run: &Run) -> Vec<usize> {
+    let held_out: Vec<usize> = [Split::Val, Split::Test].iter().flat_map(|&split| run.table.of(split)).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    let (mut chosen, more): (Vec<usize>, Vec<usize>) =
+        held_out.into_iter().partition(|&index| seen.insert(&run.table.groups[index]));
+    chosen.extend(more);
+    chosen.truncate(SHEET_ROWS);
+    chosen
+}
+
+fn title(score: &ImageScore) -> String {
+    let figure = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.2}"));
+    let ImageScore { split, group, image, objects, found, .. } = score;
+    let (dice, aji, f1) = (figure(score.dice), figure(score.aji), figure(score.f1));
+    format!("{split} {group} {image}: Dice {dice} AJI {aji} F1 {f1}, {objects} true, {found} found")
+}
+
+/// Object number of each pixel of the truth; the connected areas of a binary mask.
+fn truth(sample: &Sample, labels: Labels) -> Vec<u32> {
+    match labels {
+        Labels::Instances => sample.labels.clone(),
+        Labels::Binary => areas(&sample.labels, sample.size()),
+    }
+}
+
+fn areas(mask: &[u32], size: Size) -> Vec<u32> {
+    pieces(mask, size, 0, Connectivity::Four).of_pixel
+}
+
+/// Object number of each pixel of the prediction, with the package's postprocessing.
+fn objects(maps: &ProbabilityMaps, classes: &[ModelClass], config: &FinetuneConfig) -> Vec<u32> {
+    match config.data.labels.task() {
+        Task::Instances => watershed::instances(maps, classes, &config.postprocessing, config.input.mpp).labels,
+        Task::Regions => {
+            let least = 255.0 * config.postprocessing.foreground_threshold;
+            let mask: Vec<u32> = maps.plane(1).iter().map(|&p| u32::from(f32::from(p) >= least)).collect();
+            areas(&mask, Size::new(maps.width, maps.height))
+        }
+    }
+}
+
+fn classes(config: &FinetuneConfig) -> Vec<ModelClass> {
+    let class = |name: &str, role, color| ModelClass { name: name.into(), role, color };
+    let mut classes = vec![
+        class("Background", ClassRole::Background, [0, 0, 0]),
+        class(&config.model.object, ClassRole::Object, config.model.color),
+    ];
+    if config.data.labels == Labels::Instances {
+        classes.push(class("Boundary", ClassRole::Boundary, config.model.color.map(|v| v / 2)));
+    }
+    classes
+}
+
+fn write_scores(options: &FinetuneOptions, scores: &[ImageScore], splits: &[SplitScore]) -> Result<()> {
+    let path = options.out.join("scores.csv");
+    let mut file = csv::Writer::from_writer(Vec::new());
+    for score in scores {
+        file.serialize(score).map_err(Error::compute("writing scores.csv"))?;
+    }
+    let bytes = file.into_inner().map_err(|e| Error::io("write", &path)(e.into_error()))?;
+    write_whole(&path, &bytes)?;
+    let text = serde_json::to_string_pretty(splits).map_err(Error::compute("writing metrics.json"))?;
+    write_whole(&options.out.join("metrics.json"), text.as_bytes())
+}
+
+/// How the model came about, for `model.toml`.
+fn training(options: &FinetuneOptions, run: &Run, state: &State) -> BTreeMap<String, String> {
+    let config = &options.config;
+    let count = |split| run.table.of(split).len();
+    let [train, val, test] = Split::ALL.map(count);
+    let facts = [
+        ("command", options.command.clone()),
+        ("seed", config.seed.to_string()),
+        ("data", config.model.data_licence.clone()),
+        ("images", format!("{train} train, {val} val, {test} test; whole groups, see split.csv")),
+        ("epoch", format!("{} of {}", state.epochs(), config.training.epochs)),
+        ("steps", format!("{} of batch {} at {} px", state.step, config.training.batch, config.training.crop_px)),
+        ("precision", format!("{:?}", config.training.precision).to_lowercase()),
+        ("device", format!("{:?}", run.device).to_lowercase()),
+        ("hours", format!("{:.2}", state.seconds / 3600.0)),
+    ];
+    facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn package(
+    config: &FinetuneConfig,
+    classes: &[ModelClass],
+    splits: &[SplitScore],
+    training: BTreeMap<String, String>,
+) -> ModelPackage {
+    let figures =
+        splits.iter().flat_map(|split| split.figures().map(|(name, v)| (format!("{}.{name}", split.split), v)));
+    let rounded = |value: f64| (value * 1e4).round() / 1e4;
+    ModelPackage {
+        format: 1,
+        name: config.model.name.clone(),
+        version: config.model.version.clone(),
+        title: config.model.title.clone(),
+        task: config.data.labels.task(),
+        license: config.model.license.clone(),
+        network: config.network.clone(),
+        input: InputSpec {
+            mpp: config.input.mpp,
+            tile_px: config.input.tile_px,
+            halo_px: config.input.halo_px,
+            range: config.input.range,
+        },
+        classes: classes.to_vec(),
+        postprocessing: config.postprocessing.clone(),
+        weights: WeightsSpec { file: "weights.safetensors".into(), sha256: String::new() },
+        training,
+        metrics: figures.map(|(name, value)| (name, rounded(value))).filter(|(_, value)| value.is_finite()).collect(),
+    }
+}
+
+/// A part from the middle of an image, as large as the network's stride allows, and the answer to it.
+fn golden(predictor: &Predictor, shipped: &Shipped, image: &RgbImage, config: &FinetuneConfig) -> Result<Golden> {
+    let stride = config.network.stride_px();
+    let edge = |n: u32| n.min(GOLDEN_PX) / stride * stride;
+    let (width, height) = (edge(image.width()), edge(image.height()));
+    if width == 0 || height == 0 {
+        let reason = format!("the validation images are smaller than {stride} pixels at input.mpp");
+        return Err(Error::config("input.mpp", config.input.mpp, reason));
+    }
+    let (x, y) = ((image.width() - width) / 2, (image.height() - height) / 2);
+    let input = image::imageops::crop_imm(image, x, y, width, height).to_image();
+    let output = predictor.predict(shipped.network(), &input)?;
+    Ok(Golden { input, output })
+}

@@ -1,0 +1,73 @@
+//! `sheet.png`: held-out images beside their true and predicted outlines.
+
+use super::canvas::{text_size, write};
+use crate::error::{Error, Result};
+use crate::geometry::{Scale, Size};
+use crate::sink::overlay::draw_outlines;
+use crate::tile::Outline;
+use crate::vectorize::contour::trace;
+use image::imageops::{FilterType, resize};
+use image::{Rgb, RgbImage};
+use std::path::Path;
+
+/// One row of the sheet.
+pub(super) struct Row {
+    pub title: String,
+    pub image: RgbImage,
+    /// Object number of each pixel.
+    pub truth: Vec<u32>,
+    pub prediction: Vec<u32>,
+}
+
+const PANEL: u32 = 420;
+const GAP: u32 = 8;
+const TRUTH: [u8; 3] = [0, 200, 60];
+const PREDICTION: [u8; 3] = [255, 190, 0];
+
+/// Draws image, truth and prediction of each row, two rows of images side by side when there are many.
+///
+/// # Errors
+/// The file cannot be written.
+pub(super) fn sheet(rows: &[Row], path: &Path) -> Result<()> {
+    let columns = if rows.len() > 5 { 2 } else { 1 };
+    let line = text_size("X").1 + 4;
+    let panels: Vec<[RgbImage; 3]> = rows.iter().map(panels).collect();
+    let heights: Vec<u32> =
+        panels.chunks(columns).map(|row| row.iter().map(|p| p[0].height()).max().unwrap_or(0) + line + GAP).collect();
+    let block = 3 * (PANEL + GAP) + GAP;
+    let height = heights.iter().sum::<u32>() + line + 2 * GAP;
+    let mut page = RgbImage::from_pixel(block * columns as u32, height, Rgb([255; 3]));
+    for (column, x) in (0..columns).map(|c| (c, c as u32 * block + GAP)) {
+        let heads = [("image", [0; 3]), ("truth", [0, 140, 40]), ("prediction", [190, 130, 0])];
+        for (i, (head, color)) in heads.into_iter().enumerate() {
+            write(&mut page, head, ((x + i as u32 * (PANEL + GAP)) as i32, GAP as i32), color);
+        }
+        let mut y = line + GAP;
+        for (row, height) in heights.iter().enumerate() {
+            if let Some((images, row)) = panels.get(row * columns + column).zip(rows.get(row * columns + column)) {
+                write(&mut page, &row.title, (x as i32, y as i32), [60; 3]);
+                for (i, panel) in images.iter().enumerate() {
+                    let left = i64::from(x + i as u32 * (PANEL + GAP));
+                    image::imageops::replace(&mut page, panel, left, i64::from(y + line));
+                }
+            }
+            y += height;
+        }
+    }
+    page.save(path).map_err(Error::compute(format!("writing {}", path.display())))
+}
+
+fn panels(row: &Row) -> [RgbImage; 3] {
+    let size = Size::new(row.image.width(), row.image.height());
+    let zoom = f64::from(PANEL) / f64::from(size.width);
+    let height = (f64::from(size.height) * zoom).round() as u32;
+    let plain = resize(&row.image, PANEL, height, FilterType::Triangle);
+    let outlined = |labels: &[u32], color| {
+        let outlines: Vec<Outline> = trace(labels, size).into_iter().map(|(_, outline)| outline).collect();
+        let mut image = plain.clone();
+        draw_outlines(&mut image, &outlines, Scale::new(1.0 / zoom), color, 1.5);
+        image
+    };
+    let (truth, prediction) = (outlined(&row.truth, TRUTH), outlined(&row.prediction, PREDICTION));
+    [plain, truth, prediction]
+}
