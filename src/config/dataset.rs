@@ -80,6 +80,10 @@ pub struct DataConfig {
     /// Column with micrometres per pixel of each image; goes before `mpp`.
     #[serde(default)]
     pub mpp_column: Option<String>,
+    /// How wide the objects really are, in micrometres, for images of unknown pixel size: each group's is estimated from
+    /// the median diameter of its objects. Not together with `mpp` or `mpp_column`.
+    #[serde(default)]
+    pub object_diameter_um: Option<f64>,
     /// Width of the boundary class inside each object, in pixels at `input.mpp`.
     #[serde(default = "default_boundary")]
     pub boundary_px: u32,
@@ -119,6 +123,13 @@ impl DataConfig {
         within("data.boundary_px", f64::from(self.boundary_px), 1.0, 16.0)?;
         if let Some(mpp) = self.mpp {
             within("data.mpp", mpp, 1e-3, 1e3)?;
+        }
+        if let Some(diameter) = self.object_diameter_um {
+            within("data.object_diameter_um", diameter, 0.1, 1e4)?;
+            if self.mpp.is_some() || self.mpp_column.is_some() {
+                let reason = "estimates the pixel size that `data.mpp` or `data.mpp_column` states; give one of them";
+                return Err(Error::config("data.object_diameter_um", diameter, reason));
+            }
         }
         let columns = [&self.group, &self.style, &self.split, &self.mpp_column];
         let named = columns.into_iter().flatten().find(|name| self.index.is_none() && *name != "look_alike");

@@ -119,6 +119,18 @@ impl Dataset {
         Ok(Self { items, labels: config.labels, cache_bytes, cache: Mutex::default() })
     }
 
+    /// Sets each image's micrometres per pixel, for a model at `mpp`. What was kept at another size is forgotten.
+    ///
+    /// # Panics
+    /// Unless there is one value an image.
+    pub fn set_pixel_sizes(&mut self, images: &[f64], mpp: f64) {
+        assert_eq!(images.len(), self.items.len(), "one pixel size an image");
+        for (item, own) in self.items.iter_mut().zip(images) {
+            item.zoom = own / mpp;
+        }
+        self.cache = Mutex::default();
+    }
+
     /// Number of images.
     pub fn len(&self) -> usize {
         self.items.len()
@@ -140,7 +152,7 @@ impl Dataset {
         if let Some(sample) = self.cache.lock().expect("no panic while locked").samples.get(&index) {
             return Ok(sample.clone());
         }
-        let sample = Arc::new(self.read(&self.items[index])?);
+        let sample = Arc::new(self.read(index)?);
         let mut cache = self.cache.lock().expect("no panic while locked");
         if cache.bytes + sample.bytes() <= self.cache_bytes && !cache.samples.contains_key(&index) {
             cache.bytes += sample.bytes();
@@ -149,12 +161,20 @@ impl Dataset {
         Ok(sample)
     }
 
-    fn read(&self, item: &Item) -> Result<Sample> {
+    /// One image as stored, before any resampling; never kept.
+    pub(super) fn stored(&self, index: usize) -> Result<Sample> {
+        let item = &self.items[index];
         let image = decode(&item.image)?.into_rgb8();
         let labels = match self.labels {
             Labels::Instances => grey(&item.mask)?,
             Labels::Binary => binary(&item.mask)?,
         };
+        Ok(Sample { image, labels })
+    }
+
+    fn read(&self, index: usize) -> Result<Sample> {
+        let item = &self.items[index];
+        let Sample { image, labels } = self.stored(index)?;
         if (item.zoom - 1.0).abs() < 1e-6 {
             return Ok(Sample { image, labels });
         }

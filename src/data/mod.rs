@@ -9,6 +9,7 @@ mod index;
 mod loader;
 mod look_alike;
 pub mod noise;
+pub mod pixel_size;
 pub mod restain;
 pub mod sampler;
 mod splits;

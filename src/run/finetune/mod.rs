@@ -8,7 +8,7 @@ mod score;
 mod sheet;
 
 use crate::config::FinetuneConfig;
-use crate::data::{CropPlan, Dataset, Loader, Sampler, Split, SplitTable, sampler::strata};
+use crate::data::{CropPlan, Dataset, Loader, Sampler, Split, SplitTable, pixel_size, sampler::strata};
 use crate::error::{Error, Result};
 use crate::train::device::{self, Device, set_threads};
 use crate::train::{BEST, Checkpoint, EpochRow, Event, LAST, Predictor, Timing, Trainer, boundary_px, write_whole};
@@ -162,8 +162,12 @@ impl Run {
         config.validate()?;
         let device = device::choose(&options.device)?;
         set_threads(options.threads);
-        let data = Arc::new(Dataset::open(&config.data, config.input.mpp)?);
+        let mut data = Dataset::open(&config.data, config.input.mpp)?;
         let table = SplitTable::make(&data, &config.data, config.seed)?;
+        if let Some(diameter) = config.data.object_diameter_um {
+            data.set_pixel_sizes(&pixel_size::estimate(&data, &table.groups, diameter)?, config.input.mpp);
+        }
+        let data = Arc::new(data);
         folder(options, &table)?;
         let images = table.of(Split::Train);
         let training = &config.training;
