@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod bench;
+mod demo;
 mod engine;
 #[cfg(feature = "torch")]
 mod finetune;
@@ -28,6 +29,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Bench(bench::BenchArgs),
+    Demo(demo::DemoArgs),
     #[cfg(feature = "torch")]
     Finetune(finetune::FinetuneArgs),
     Info(info::InfoArgs),
@@ -42,6 +44,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Bench(args) => bench::run(args),
+        Command::Demo(args) => demo::run(args),
         #[cfg(feature = "torch")]
         Command::Finetune(args) => finetune::run(args),
         Command::Info(args) => info::run(args),
