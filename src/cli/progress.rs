@@ -94,7 +94,7 @@ impl Progress {
                     json!({ "event": "ended", "slide": slide, "status": status, "objects": objects, "text": text });
                 eprintln!("{line}");
             }
-            Style::Bar | Style::Lines => eprintln!("{}: {text}", slide.display()),
+            Style::Bar | Style::Lines => eprintln!("{}: {text}", name(slide)),
         }
     }
 
@@ -124,7 +124,7 @@ impl Observer for Progress {
             Style::Json => {
                 eprintln!("{}", json!({ "event": "begun", "slide": slide.to_string_lossy(), "tiles": tiles }));
             }
-            Style::Lines => eprintln!("{}: {tiles} tiles", slide.display()),
+            Style::Lines => eprintln!("{}: {tiles} tiles", name(slide)),
             Style::Bar | Style::Quiet => {}
         }
         let now = Instant::now();
@@ -154,8 +154,8 @@ impl Observer for Progress {
                 eprintln!("{line}");
             }
             Style::Lines => {
-                let (path, tiles, left) = (slide.path.display(), slide.tiles, duration(seconds_left));
-                eprintln!("{path}: {done} of {tiles} tiles, {tiles_per_s:.1} tiles/s, {left} left");
+                let (name, tiles, left) = (name(&slide.path), slide.tiles, duration(seconds_left));
+                eprintln!("{name}: {done} of {tiles} tiles, {tiles_per_s:.1} tiles/s, {left} left");
             }
             Style::Bar | Style::Quiet => {}
         }
@@ -167,7 +167,7 @@ impl Observer for Progress {
             Style::Json => {
                 eprintln!("{}", json!({ "event": "note", "slide": slide.to_string_lossy(), "text": text }));
             }
-            Style::Bar | Style::Lines => self.above_the_bar(&format!("{}: {text}", slide.display())),
+            Style::Bar | Style::Lines => self.above_the_bar(&format!("{}: {text}", name(slide))),
         }
     }
 }
@@ -178,9 +178,14 @@ fn bar(slide: &Path, tiles: u32) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template(shape) {
         bar.set_style(style);
     }
-    bar.set_message(slide.file_name().unwrap_or_default().to_string_lossy().into_owned());
+    bar.set_message(name(slide));
     bar.enable_steady_tick(Duration::from_millis(500));
     bar
+}
+
+/// A slide's name for people.
+fn name(slide: &Path) -> String {
+    slide.file_name().unwrap_or(slide.as_os_str()).to_string_lossy().into_owned()
 }
 
 fn rounded(value: f64) -> f64 {

@@ -12,5 +12,7 @@ mod outline_validity;
 mod permits;
 mod pipeline;
 mod segment;
+#[cfg(feature = "torch")]
+mod segment_command;
 mod slides;
 mod tissue;

@@ -14,7 +14,7 @@ use std::process::Command;
 use tch::{Device, Kind, nn};
 
 /// Writes the package `folder` with the answer that the network itself gives.
-fn write_package(folder: &Path) -> Package {
+pub fn write_package(folder: &Path) -> Package {
     let network = NetworkSpec {
         dim: 8,
         multipliers: vec![1, 2],
