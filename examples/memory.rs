@@ -1,11 +1,12 @@
 //! Peak resident memory of a run over a synthetic slide with an engine that needs no network.
 //!
-//! `cargo run --release --example memory -- EDGE [STRIPES]`: a square slide of EDGE pixels. With STRIPES only so many
-//! rows of tiles, spread over the whole slide, are segmented, so that a large slide ends in minutes.
+//! `cargo run --release --example memory -- EDGE STRIPES DELAY_MS`: a square slide of EDGE pixels, of which STRIPES rows of
+//! tiles, spread over the whole slide, are segmented (0: all), so that a large slide ends in minutes. A batch takes at
+//! least DELAY_MS: with a model that is slower than the readers the pixel budget fills up, as it does in real runs.
 
-use slidestream::config::{Area, SegmentConfig, StreamConfig};
+use slidestream::config::{Area, SegmentConfig};
 use slidestream::geometry::Size;
-use slidestream::infer::fake::FakeSegmenter;
+use slidestream::infer::fake::{FakeSegmenter, Faults};
 use slidestream::run::segment::{Done, Observer, Run};
 use slidestream::slide::synthetic::SyntheticSlide;
 use slidestream::stream::CancellationToken;
@@ -13,6 +14,7 @@ use slidestream::stream::stats::Stats;
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Keeps quiet: the figures are printed at the end.
 struct Silent;
@@ -25,24 +27,25 @@ impl Observer for Silent {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let edge: u32 = arguments.next().ok_or("usage: memory EDGE [STRIPES]")?.parse()?;
-    let stripes: Option<u32> = arguments.next().map(|text| text.parse()).transpose()?;
+    let mut number = || -> Result<u32, Box<dyn Error>> {
+        Ok(arguments.next().ok_or("usage: memory EDGE STRIPES DELAY_MS")?.parse()?)
+    };
+    let (edge, stripes, delay_ms) = (number()?, number()?, number()?);
     let scratch = std::env::temp_dir().join(format!("slidestream-memory-{}", std::process::id()));
     std::fs::create_dir_all(&scratch)?;
     let area = match stripes {
-        None => Area::WholeSlide,
-        Some(stripes) => {
+        0 => Area::WholeSlide,
+        stripes => {
             let path = scratch.join("stripes.geojson");
             std::fs::write(&path, stripes_of(edge, stripes))?;
             Area::Roi(path)
         }
     };
-    // Small budgets fill up in the smaller slide already; else a slide too small to fill them would look thrifty.
-    let stream = StreamConfig { batch: 4, pixel_budget: 96 << 20, prediction_budget: 64 << 20, ..Default::default() };
+    let faults = Faults { delay: Duration::from_millis(delay_ms.into()), ..Default::default() };
     let mut run = Run {
         model: FakeSegmenter::package(0.5, 512, 64),
-        segmenter: &mut FakeSegmenter::new(),
-        config: SegmentConfig { area, stream, overlay_px: 1024, ..Default::default() },
+        segmenter: &mut FakeSegmenter::with(faults),
+        config: SegmentConfig { area, ..Default::default() },
         force: false,
         cancel: CancellationToken::new(),
         observer: &Silent,

@@ -1,7 +1,6 @@
 //! Objects across tiles: each belongs to the tile whose core holds its centroid, and what two tiles saw twice all the
 //! same is kept once.
 
-use crate::geometry::{Model, Rect};
 use crate::tile::{Object, TileSpec};
 use std::collections::BTreeMap;
 
@@ -17,14 +16,23 @@ pub struct Candidate {
     pub runs: Vec<Run>,
 }
 
-/// Joins the objects of tiles that come in plan order. An object is final once every tile that overlaps its own has
-/// come; so at most two rows of tiles are held, and of them only objects near seams.
+/// Joins the objects of tiles that come in plan order. An object is final once every tile that can show any of its pixels
+/// has come; so what waits longer than for the next tile is objects near the lower seams of one row of tiles.
 #[derive(Debug)]
 pub struct ObjectStitcher {
     max_overlap: f64,
-    /// By row and column of the tile.
-    waiting: BTreeMap<(u32, u32), Vec<Candidate>>,
+    /// By the tile that they were found in.
+    waiting: BTreeMap<Place, Vec<Waiting>>,
     dropped: u64,
+}
+
+/// Row and column of a tile: sorts in plan order.
+type Place = (u32, u32);
+
+#[derive(Debug)]
+struct Waiting {
+    candidate: Candidate,
+    reach: Reach,
 }
 
 impl ObjectStitcher {
@@ -34,41 +42,41 @@ impl ObjectStitcher {
         Self { max_overlap, waiting: BTreeMap::new(), dropped: 0 }
     }
 
-    /// Takes a tile's candidates whose centroids lie in its core; gives the objects that have become final.
+    /// Takes a tile's candidates, whose centroids lie in its core; gives the objects that have become final.
     pub fn add(&mut self, tile: &TileSpec, candidates: Vec<Candidate>) -> Vec<Object> {
-        let mut last =
-            self.flush(|row, column| row + 1 < tile.row || (row + 1 == tile.row && column + 1 < tile.column));
-        // What lies deeper in the core than the neighbours reach cannot meet anything of theirs.
-        let halo = (tile.core.x - tile.tile.x) as u32;
-        let (near_seam, inner): (Vec<_>, Vec<_>) =
-            candidates.into_iter().partition(|candidate| reaches_outside(&candidate.runs, tile.core, halo));
-        last.extend(inner.into_iter().map(|candidate| candidate.object));
-        let mut kept = Vec::with_capacity(near_seam.len());
-        for candidate in near_seam {
-            if self.stands(tile, &candidate) {
-                kept.push(candidate);
-            } else {
+        let place = (tile.row, tile.column);
+        let mut finals = self.flush(|last| last < place);
+        let mut kept = Vec::new();
+        for candidate in candidates {
+            let reach = Reach::of(&candidate.runs, tile);
+            if reach.outside && !self.stands(place, &candidate, &reach) {
                 self.dropped += 1;
+            } else if reach.last > place {
+                kept.push(Waiting { candidate, reach });
+            } else {
+                finals.push(candidate.object);
             }
         }
-        self.waiting.insert((tile.row, tile.column), kept);
-        last
+        if !kept.is_empty() {
+            self.waiting.insert(place, kept);
+        }
+        finals
     }
 
     /// The objects that were still waiting, and the number of duplicates that were dropped in all.
     pub fn finish(mut self) -> (Vec<Object>, u64) {
-        (self.flush(|_, _| true), self.dropped)
+        (self.flush(|_| true), self.dropped)
     }
 
     /// Does the newcomer stand against what the tiles around have? What it beats is removed.
-    fn stands(&mut self, tile: &TileSpec, newcomer: &Candidate) -> bool {
-        let (row, column) = (tile.row, tile.column);
+    fn stands(&mut self, (row, column): Place, newcomer: &Candidate, reach: &Reach) -> bool {
         let around = |value: u32| value.saturating_sub(1)..=value + 1;
         let mut beaten = Vec::new();
         for place in around(row).flat_map(|r| around(column).map(move |c| (r, c))) {
             for (number, other) in self.waiting.get(&place).into_iter().flatten().enumerate() {
-                if share_of_smaller(&newcomer.runs, &other.runs) > self.max_overlap {
-                    if other.object.score >= newcomer.object.score {
+                let other_runs = &other.candidate.runs;
+                if reach.meets(&other.reach) && share_of_smaller(&newcomer.runs, other_runs) > self.max_overlap {
+                    if other.candidate.object.score >= newcomer.object.score {
                         return false;
                     }
                     beaten.push((place, number));
@@ -76,28 +84,55 @@ impl ObjectStitcher {
             }
         }
         for (place, number) in beaten.into_iter().rev() {
-            if let Some(candidates) = self.waiting.get_mut(&place) {
-                candidates.remove(number);
+            if let Some(waiting) = self.waiting.get_mut(&place) {
+                waiting.remove(number);
                 self.dropped += 1;
             }
         }
         true
     }
 
-    fn flush(&mut self, is_final: impl Fn(u32, u32) -> bool) -> Vec<Object> {
-        let places: Vec<_> = self.waiting.keys().copied().filter(|&(row, column)| is_final(row, column)).collect();
-        let tiles = places.into_iter().filter_map(|place| self.waiting.remove(&place));
-        tiles.flatten().map(|candidate| candidate.object).collect()
+    /// Takes out what is final, by the last tile that it waits for; in plan order of the tiles it was found in.
+    fn flush(&mut self, is_final: impl Fn(Place) -> bool) -> Vec<Object> {
+        let mut finals = Vec::new();
+        self.waiting.retain(|_, waiting| {
+            finals.extend(waiting.extract_if(.., |one| is_final(one.reach.last)).map(|one| one.candidate.object));
+            !waiting.is_empty()
+        });
+        finals
     }
 }
 
-/// Is any pixel nearer than `halo` to the core's edge, or outside it?
-fn reaches_outside(runs: &[Run], core: Rect<Model>, halo: u32) -> bool {
-    let halo = i64::from(halo);
-    runs.iter().any(|&[y, from, to]| {
-        let (y, from, to) = (i64::from(y), i64::from(from), i64::from(to));
-        y < core.y + halo || y >= core.bottom() - halo || from < core.x + halo || to > core.right() - halo
-    })
+/// How far an object reaches towards the tiles around its own.
+#[derive(Debug)]
+struct Reach {
+    /// Left, top, right, bottom; model pixels.
+    bounds: [i64; 4],
+    /// Can another tile show some of its pixels? Not if they lie deeper in the core than the neighbours' halos.
+    outside: bool,
+    /// The last tile in plan order that can, else its own.
+    last: Place,
+}
+
+impl Reach {
+    fn of(runs: &[Run], tile: &TileSpec) -> Self {
+        let mut bounds = [i64::MAX, i64::MAX, i64::MIN, i64::MIN];
+        for run in runs {
+            let [y, from, to] = run.map(i64::from);
+            bounds = [bounds[0].min(from), bounds[1].min(y), bounds[2].max(to), bounds[3].max(y + 1)];
+        }
+        let [left, top, right, bottom] = bounds;
+        let (core, halo) = (tile.core, tile.core.x - tile.tile.x);
+        let (beside, below) = (right > core.right() - halo, bottom > core.bottom() - halo);
+        let before = left < core.x + halo || top < core.y + halo;
+        let last = (tile.row + u32::from(below), tile.column + u32::from(beside));
+        Self { bounds, outside: before || beside || below, last }
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        let (a, b) = (self.bounds, other.bounds);
+        a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3]
+    }
 }
 
 /// Common pixels by those of the smaller of two objects.
@@ -117,6 +152,7 @@ fn share_of_smaller(a: &[Run], b: &[Run]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::Rect;
     use crate::tile::Outline;
     use uuid::Uuid;
 
@@ -181,11 +217,15 @@ mod tests {
     #[test]
     fn an_object_is_given_out_once_no_tile_can_come_that_overlaps_its_own() {
         let mut stitcher = ObjectStitcher::new(0.5);
-        assert_eq!(stitcher.add(&tile(0, 0), vec![square(50, 50, 9, 0.9), square(90, 50, 9, 0.9)]).len(), 1);
+        let [inner, right, below, corner] = [(50, 50), (90, 50), (50, 90), (90, 90)].map(|(x, y)| square(x, y, 9, 0.9));
+        let centroids = |objects: Vec<Object>| objects.iter().map(|object| object.centroid).collect::<Vec<_>>();
+        let first = centroids(stitcher.add(&tile(0, 0), vec![inner, right, below, corner, square(3, 3, 9, 0.9)]));
+        assert_eq!(first, [[54.5, 54.5], [7.5, 7.5]], "tiles to the left and above have come before");
         assert_eq!(stitcher.add(&tile(1, 0), vec![]).len(), 0);
+        assert_eq!(centroids(stitcher.add(&tile(2, 0), vec![])), [[94.5, 54.5]], "the tile beside was the last");
         assert_eq!(stitcher.add(&tile(0, 1), vec![]).len(), 0);
-        assert_eq!(stitcher.add(&tile(1, 1), vec![]).len(), 0);
-        assert_eq!(stitcher.add(&tile(2, 1), vec![]).len(), 1, "the tile below to the right was the last");
+        assert_eq!(centroids(stitcher.add(&tile(1, 1), vec![])), [[54.5, 94.5]], "the tile below was the last");
+        assert_eq!(centroids(stitcher.add(&tile(2, 1), vec![])), [[94.5, 94.5]], "the tile below to the right was");
     }
 
     #[test]
