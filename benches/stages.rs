@@ -61,7 +61,8 @@ fn reading(criterion: &mut Criterion) {
 fn forward(criterion: &mut Criterion) {
     let package = Package::find("he-nuclei").expect("the model of this checkout");
     let edge = package.config.input.tile_px;
-    let image = image::RgbImage::from_fn(edge, edge, |x, y| image::Rgb([(x * 7 % 256) as u8, (y * 5 % 256) as u8, 200]));
+    let image =
+        image::RgbImage::from_fn(edge, edge, |x, y| image::Rgb([(x * 7 % 256) as u8, (y * 5 % 256) as u8, 200]));
     let mut group = criterion.benchmark_group(format!("he-nuclei {edge} px"));
     group.throughput(Throughput::Elements(1)).sample_size(20);
     for precision in ["f32", "bf16"] {

@@ -1,5 +1,7 @@
 //! The command line: one file a subcommand.
 
+#[cfg(feature = "torch")]
+mod baseline;
 mod bench;
 mod demo;
 mod engine;
@@ -28,6 +30,8 @@ struct Arguments {
 /// One variant a subcommand, in the order of the help.
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "torch")]
+    Baseline(baseline::BaselineArgs),
     Bench(bench::BenchArgs),
     Demo(demo::DemoArgs),
     #[cfg(feature = "torch")]
@@ -43,6 +47,8 @@ enum Command {
 /// 3 some tiles failed, 130 stopped by Ctrl-C.
 pub fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
+        #[cfg(feature = "torch")]
+        Command::Baseline(args) => baseline::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Demo(args) => demo::run(args),
         #[cfg(feature = "torch")]

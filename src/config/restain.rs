@@ -16,6 +16,9 @@ pub struct Restain {
     pub eosin: [f32; 2],
     /// Hematoxylin taken up by what is not a nucleus (basophilic cytoplasm, mucin), as a share of that of the nuclei.
     pub haze: [f32; 2],
+    /// Share of the re-stained crops that get pink fibres, and share that get pink grains, both with sharp edges and
+    /// about as large as nuclei.
+    pub distractors: f32,
     /// Share of the re-stained crops that get empty lumens and tears.
     pub gaps: f32,
     /// Crops whose mean eosin density is above this already hold both stains and are left as they are.
@@ -29,6 +32,7 @@ impl Default for Restain {
             hematoxylin: [0.45, 1.3],
             eosin: [0.1, 0.9],
             haze: [0.0, 0.35],
+            distractors: 0.6,
             gaps: 0.4,
             already_eosin: 0.12,
         }
@@ -41,7 +45,12 @@ impl Restain {
     /// # Errors
     /// [`Error::Config`] that names the field.
     pub fn validate(&self) -> Result<()> {
-        for (field, share) in [("restain.probability", self.probability), ("restain.gaps", self.gaps)] {
+        let shares = [
+            ("restain.probability", self.probability),
+            ("restain.distractors", self.distractors),
+            ("restain.gaps", self.gaps),
+        ];
+        for (field, share) in shares {
             if !(0.0..=1.0).contains(&share) {
                 return Err(Error::config(field, share, "must lie between 0 and 1"));
             }

@@ -110,6 +110,8 @@ pub enum Select {
     ValDice,
     /// Lowest loss.
     ValLoss,
+    /// The last one: for validation images too few, or too unlike the later use, to choose by.
+    Last,
 }
 
 /// Initial weights.

@@ -76,6 +76,18 @@ impl Tissue {
                 dense * (floor + (1.0 - floor) * texture)
             })
             .collect();
+        // Fibres, keratin and red cells: sharp, dense and pink, about as large as nuclei.
+        for stretch in [rng.random_range(3.0..15.0), 1.0] {
+            if rng.random::<f32>() < config.distractors {
+                let angle = rng.random_range(0.0..std::f32::consts::PI);
+                let shapes = noise::field(width, height, rng.random_range(4.0..14.0), stretch, angle, rng);
+                let (edge, steep) = (rng.random_range(0.5..0.75), rng.random_range(6.0..40.0));
+                let extra = rng.random_range(0.2..1.5);
+                for (value, shape) in eosin.iter_mut().zip(shapes) {
+                    *value += extra * ((shape - edge) * steep).clamp(0.0, 1.0);
+                }
+            }
+        }
         let haze = noise::cloud(width, height, rng.random_range(10.0..50.0), 3, 0.5, rng);
         if rng.random::<f32>() < config.gaps {
             let holes = noise::cloud(width, height, rng.random_range(30.0..90.0), 2, 0.4, rng);

@@ -1,5 +1,7 @@
 //! Whole runs: the only place where stages meet.
 
+#[cfg(feature = "torch")]
+pub mod baseline;
 pub mod bench;
 mod findings;
 #[cfg(feature = "torch")]
@@ -7,6 +9,8 @@ pub mod finetune;
 pub mod manifest;
 mod outputs;
 pub mod places;
+#[cfg(feature = "torch")]
+pub mod score;
 pub mod segment;
 mod stoppable;
 pub mod tissue;

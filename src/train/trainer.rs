@@ -263,6 +263,7 @@ impl Trainer {
         let score = scores.map(|scores| match self.config.training.select {
             Select::ValDice => scores.dice,
             Select::ValLoss => -scores.loss,
+            Select::Last => epoch as f64,
         });
         let score = score.filter(|score| score.is_finite());
         let best = score.is_some_and(|score| state.best.is_none_or(|(best, _)| score > best));

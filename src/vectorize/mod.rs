@@ -1,5 +1,6 @@
 //! From class maps to outlines, objects and measurements.
 
+pub mod baseline;
 pub mod contour;
 pub mod landscape;
 pub mod measure;

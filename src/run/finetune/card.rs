@@ -1,7 +1,7 @@
 //! The model card: README.md of the package.
 
-use super::score::{ImageScore, SplitScore};
 use crate::config::{FinetuneConfig, ModelPackage, Task};
+use crate::run::score::{ImageScore, SplitScore};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 

@@ -1,7 +1,6 @@
 //! The end of a run: scores of the shipped weights on every split, pictures, model package.
 
 use super::card::card;
-use super::score::{ImageScore, SplitScore};
 use super::sheet::{Row, sheet};
 use super::{FinetuneOptions, Run, plot};
 use crate::config::{
@@ -14,8 +13,9 @@ use crate::infer::golden::Golden;
 use crate::infer::package::Package;
 use crate::metrics::instance::Matching;
 use crate::metrics::segmentation::Overlap;
+use crate::run::score::{ImageScore, SplitScore, write_scores};
 use crate::tile::ProbabilityMaps;
-use crate::train::{BEST, Checkpoint, Predictor, Shipped, State, write_whole};
+use crate::train::{BEST, Checkpoint, Predictor, Shipped, State};
 use crate::vectorize::pieces::{Connectivity, pieces};
 use crate::vectorize::watershed;
 use image::RgbImage;
@@ -65,7 +65,7 @@ pub(super) fn finish(options: &FinetuneOptions, run: &Run, stop: &AtomicBool) ->
     sheet(&rows, &options.out.join("sheet.png"))?;
     plot::plot(&options.rows()?, checkpoint.state.best.map(|best| best.1), &options.out.join("plot.png"))?;
     let splits: Vec<SplitScore> = Split::ALL.iter().filter_map(|split| SplitScore::of(split.name(), &scores)).collect();
-    write_scores(options, &scores, &splits)?;
+    write_scores(&options.out, &scores, &splits)?;
 
     let package = package(&config, &classes, &splits, training(options, run, &checkpoint.state));
     let golden = golden(&predictor, &shipped, &run.data.sample(run.table.of(Split::Val)[0])?.image, &config)?;
@@ -130,18 +130,6 @@ fn classes(config: &FinetuneConfig) -> Vec<ModelClass> {
         classes.push(class("Boundary", ClassRole::Boundary, config.model.color.map(|v| v / 2)));
     }
     classes
-}
-
-fn write_scores(options: &FinetuneOptions, scores: &[ImageScore], splits: &[SplitScore]) -> Result<()> {
-    let path = options.out.join("scores.csv");
-    let mut file = csv::Writer::from_writer(Vec::new());
-    for score in scores {
-        file.serialize(score).map_err(Error::compute("writing scores.csv"))?;
-    }
-    let bytes = file.into_inner().map_err(|e| Error::io("write", &path)(e.into_error()))?;
-    write_whole(&path, &bytes)?;
-    let text = serde_json::to_string_pretty(splits).map_err(Error::compute("writing metrics.json"))?;
-    write_whole(&options.out.join("metrics.json"), text.as_bytes())
 }
 
 /// How the model came about, for `model.toml`.

@@ -4,7 +4,6 @@ mod canvas;
 mod card;
 mod finish;
 mod plot;
-mod score;
 mod sheet;
 
 use crate::config::FinetuneConfig;
@@ -12,7 +11,6 @@ use crate::data::{CropPlan, Dataset, Loader, Sampler, Split, SplitTable, pixel_s
 use crate::error::{Error, Result};
 use crate::train::device::{self, Device, set_threads};
 use crate::train::{BEST, Checkpoint, EpochRow, Event, LAST, Predictor, Timing, Trainer, boundary_px, write_whole};
-use score::SplitScore;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -133,9 +131,7 @@ pub fn finetune(options: &FinetuneOptions, stop: &AtomicBool, tell: &mut dyn FnM
         "seconds: {training:.0} training, {waiting:.0} waiting for crops, {validating:.0} validating, {saving:.0} saving"
     )));
     for score in finish::finish(options, &run, stop)? {
-        let SplitScore { split, images, dice, aji, pq, f1, .. } = score;
-        let figures = format!("Dice {dice:.3}  AJI {aji:.3}  PQ {pq:.3}  F1 {f1:.3}");
-        tell(Progress::Note(format!("{split} ({images} images): {figures}")));
+        tell(Progress::Note(score.to_string()));
     }
     let package = options.out.join(&config.model.name);
     tell(Progress::Note(format!("model package: {}", package.display())));
@@ -162,11 +158,7 @@ impl Run {
         config.validate()?;
         let device = device::choose(&options.device)?;
         set_threads(options.threads);
-        let mut data = Dataset::open(&config.data, config.input.mpp)?;
-        let table = SplitTable::make(&data, &config.data, config.seed)?;
-        if let Some(diameter) = config.data.object_diameter_um {
-            data.set_pixel_sizes(&pixel_size::estimate(&data, &table.groups, diameter)?, config.input.mpp);
-        }
+        let (data, table) = dataset(config)?;
         let data = Arc::new(data);
         folder(options, &table)?;
         let images = table.of(Split::Train);
@@ -216,6 +208,16 @@ impl Run {
             self.device,
         )
     }
+}
+
+/// The images at the model's resolution, and which is for what.
+pub(super) fn dataset(config: &FinetuneConfig) -> Result<(Dataset, SplitTable)> {
+    let mut data = Dataset::open(&config.data, config.input.mpp)?;
+    let table = SplitTable::make(&data, &config.data, config.seed)?;
+    if let Some(diameter) = config.data.object_diameter_um {
+        data.set_pixel_sizes(&pixel_size::estimate(&data, &table.groups, diameter)?, config.input.mpp);
+    }
+    Ok((data, table))
 }
 
 /// Makes or checks the output folder: a run is never mixed with another.

@@ -1,8 +1,12 @@
 //! Scores of a finished network on every split.
 
+use crate::error::{Error, Result};
 use crate::metrics::instance::Matching;
 use crate::metrics::segmentation::Overlap;
+use crate::train::write_whole;
 use serde::Serialize;
+use std::fmt;
+use std::path::Path;
 
 /// Figures of one image; nothing where neither truth nor prediction has an object.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -48,21 +52,30 @@ impl ImageScore {
 
 /// Means over the images of a split.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct SplitScore {
+pub struct SplitScore {
+    /// `train`, `val` or `test`.
     pub split: &'static str,
+    /// Number of images.
     pub images: usize,
+    /// Objects in the truth.
     pub objects: u64,
+    /// Dice of the objects' pixels.
     pub dice: f64,
+    /// Aggregated Jaccard index.
     pub aji: f64,
+    /// The same with one-to-one pairs.
     pub aji_plus: f64,
+    /// Panoptic quality.
     pub pq: f64,
+    /// Segmentation quality: mean IoU of the pairs.
     pub sq: f64,
+    /// F1 of detection at an IoU above 0.5.
     pub f1: f64,
 }
 
 impl SplitScore {
     /// Of the images of `split`; nothing without any.
-    pub fn of(split: &'static str, scores: &[ImageScore]) -> Option<Self> {
+    pub(super) fn of(split: &'static str, scores: &[ImageScore]) -> Option<Self> {
         let scores: Vec<&ImageScore> = scores.iter().filter(|score| score.split == split).collect();
         let mean = |value: fn(&ImageScore) -> Option<f64>| {
             let values: Vec<f64> = scores.iter().filter_map(|score| value(score)).collect();
@@ -92,6 +105,29 @@ impl SplitScore {
             ("f1", self.f1),
         ]
     }
+}
+
+impl fmt::Display for SplitScore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { split, images, dice, aji, pq, f1, .. } = self;
+        write!(f, "{split} ({images} images): Dice {dice:.3}  AJI {aji:.3}  PQ {pq:.3}  F1 {f1:.3}")
+    }
+}
+
+/// Writes `scores.csv`, one line an image, and `metrics.json`, one entry a split, into a folder.
+///
+/// # Errors
+/// A file cannot be written.
+pub(super) fn write_scores(out: &Path, scores: &[ImageScore], splits: &[SplitScore]) -> Result<()> {
+    let path = out.join("scores.csv");
+    let mut file = csv::Writer::from_writer(Vec::new());
+    for score in scores {
+        file.serialize(score).map_err(Error::compute("writing scores.csv"))?;
+    }
+    let bytes = file.into_inner().map_err(|e| Error::io("write", &path)(e.into_error()))?;
+    write_whole(&path, &bytes)?;
+    let text = serde_json::to_string_pretty(splits).map_err(Error::compute("writing metrics.json"))?;
+    write_whole(&out.join("metrics.json"), text.as_bytes())
 }
 
 #[cfg(test)]
