@@ -1,6 +1,6 @@
 //! The model card: README.md of the package.
 
-use crate::config::{FinetuneConfig, ModelPackage, Task};
+use crate::config::{FinetuneConfig, ModelPackage, Select, Task};
 use crate::run::score::{ImageScore, SplitScore};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -42,11 +42,15 @@ pub(super) fn card(
     text.push_str("| split | images | objects | Dice | AJI | AJI+ | PQ | F1 |\n|---|---|---|---|---|---|---|---|\n");
     splits.iter().for_each(|score| row(&mut text, score.split, score));
     styles(&mut text, scores);
-    text.push_str(
-        "\nThe weights were fitted to `train`; `val` chose the epoch, so its figures are a little too good; `test` was \
-         not looked at. Images of one group (slide, patient, or look-alike) are never in two splits. Groups made by look \
+    let chosen = match config.training.select {
+        Select::Last => "the last epoch was taken, and `val` was free to choose the postprocessing",
+        Select::ValDice | Select::ValLoss => "`val` chose the epoch, so its figures are a little too good",
+    };
+    let _ = write!(
+        text,
+        "\nThe weights were fitted to `train`; {chosen}; `test` was not looked at. Images of one group (slide, patient, or look-alike) are never in two splits. Groups made by look \
          are a guess: two groups may still share a slide, and the figures hold for images like these, not for other \
-         laboratories.\n",
+         laboratories.\n"
     );
     text.push_str("\n## How it was made\n\n");
     for (key, value) in &package.training {
