@@ -8,6 +8,8 @@ mod finetune;
 mod malformed;
 #[cfg(feature = "torch")]
 mod models;
+#[cfg(feature = "torch")]
+mod nuclei_model;
 mod outline_validity;
 mod permits;
 mod pipeline;

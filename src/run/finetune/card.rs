@@ -59,7 +59,7 @@ pub(super) fn card(
     let _ = write!(
         text,
         "- loss: {} x SS + {} x focal + {} x cross-entropy + {} x Dice\n- augmentation: magnification {:?}, stain {}, \
-         re-staining of {} of the crops, hue {} degrees, blur, noise, JPEG\n",
+         re-staining of {} of the crops, hue of {} of the crops, blur, noise, JPEG\n",
         config.loss.ss,
         config.loss.focal,
         config.loss.ce,
@@ -67,7 +67,7 @@ pub(super) fn card(
         config.augment.scale,
         config.augment.stain,
         config.augment.restain.probability,
-        config.augment.hue_deg,
+        config.augment.hue_share,
     );
     text.push_str(
         "\n## Limits\n\nNot a medical device. Not evaluated for diagnosis. Check the outlines on your own slides, stain and \
