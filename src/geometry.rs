@@ -107,6 +107,14 @@ impl<F> Rect<F> {
 }
 
 /// How one frame's pixels lie over level 0: the same corner, `scale` level-0 pixels a pixel.
+///
+/// ```
+/// use slidestream::geometry::{Scale, Size};
+/// // A model at 0.5 µm per pixel on a slide at 0.25: two level-0 pixels a model pixel.
+/// let scale = Scale::new(0.5 / 0.25);
+/// assert_eq!(scale.to_base(100.0), 200.0);
+/// assert_eq!(scale.size_of(Size::new(4001, 3000)), Size::new(2001, 1500));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scale(f64);
 
