@@ -6,6 +6,8 @@ use crate::infer::fake::FakeSegmenter;
 use crate::infer::golden::Golden;
 use image::Rgb;
 use image::imageops::crop_imm;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use std::path::Path;
 
 /// A small network whose result at a pixel depends on its neighbourhood alone.
@@ -26,8 +28,24 @@ fn package(parent: &Path, network: NetworkSpec) -> Package {
     let vs = nn::VarStore::new(Device::Cpu);
     UNet::new(&vs.root(), &network, 3, Init::Default).unwrap();
     let _guard = tch::no_grad_guard();
-    for (name, mut tensor) in vs.variables() {
-        let _ = if name.ends_with("running_var") { tensor.uniform_(0.05, 0.2) } else { tensor.g_mul_scalar_(1.5) };
+    // Drawn here and by name: libtorch's generator is shared with whatever other test runs at the time.
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let mut variables: Vec<_> = vs.variables().into_iter().collect();
+    variables.sort_by(|a, b| a.0.cmp(&b.0));
+    for (name, mut tensor) in variables {
+        let size = tensor.size();
+        let fan_in = size.iter().skip(1).product::<i64>() as f32;
+        let mut drawn = |_| {
+            let u = rng.random_range(-1.0..1.0f32);
+            match name.rsplit('.').next() {
+                Some("running_var") => 0.125 + 0.075 * u,
+                Some("running_mean") => 0.0,
+                Some("weight") if size.len() == 1 => 1.5,
+                _ => 3.0 * u / fan_in.sqrt(),
+            }
+        };
+        let values: Vec<f32> = (0..tensor.numel()).map(&mut drawn).collect();
+        tensor.copy_(&tch::Tensor::from_slice(&values).view(size.as_slice()));
     }
     let weights = weights::encode(&vs, Kind::Float).unwrap();
     let config = ModelPackage {
