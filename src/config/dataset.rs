@@ -74,6 +74,10 @@ pub struct DataConfig {
     /// Share of the images that is only looked at in the end; 0 for none.
     #[serde(default)]
     pub test_share: f64,
+    /// Images whose groups are trained on, whatever the draw says: for the few that show what the others lack. They then
+    /// measure nothing, so say so where figures are given. Not together with `split`.
+    #[serde(default)]
+    pub keep_in_train: Vec<String>,
     /// Micrometres per pixel of the images, when they differ from `input.mpp`: they are resampled to it.
     #[serde(default)]
     pub mpp: Option<f64>,
@@ -130,6 +134,10 @@ impl DataConfig {
                 let reason = "estimates the pixel size that `data.mpp` or `data.mpp_column` states; give one of them";
                 return Err(Error::config("data.object_diameter_um", diameter, reason));
             }
+        }
+        if let (Some(split), Some(image)) = (&self.split, self.keep_in_train.first()) {
+            let reason = format!("column `{split}` already says what each image is for; give one of them");
+            return Err(Error::config("data.keep_in_train", image, reason));
         }
         let columns = [&self.group, &self.style, &self.split, &self.mpp_column];
         let named = columns.into_iter().flatten().find(|name| self.index.is_none() && *name != "look_alike");

@@ -19,9 +19,13 @@ pub struct Restain {
     /// Share of the re-stained crops that get pink fibres, and share that get pink grains, both with sharp edges and
     /// about as large as nuclei.
     pub distractors: f32,
+    /// Share of the re-stained crops that get purple cytoplasm: patches larger than nuclei with sharp edges, with up to two
+    /// thirds of the nuclei's hematoxylin.
+    pub cytoplasm: f32,
     /// Share of the re-stained crops that get empty lumens and tears.
     pub gaps: f32,
-    /// Crops whose mean eosin density is above this already hold both stains and are left as they are.
+    /// Crops whose mean eosin density is above this already hold both stains: only the hues and strengths of the two are
+    /// drawn anew.
     pub already_eosin: f32,
 }
 
@@ -33,6 +37,7 @@ impl Default for Restain {
             eosin: [0.1, 0.9],
             haze: [0.0, 0.35],
             distractors: 0.6,
+            cytoplasm: 0.4,
             gaps: 0.4,
             already_eosin: 0.12,
         }
@@ -48,6 +53,7 @@ impl Restain {
         let shares = [
             ("restain.probability", self.probability),
             ("restain.distractors", self.distractors),
+            ("restain.cytoplasm", self.cytoplasm),
             ("restain.gaps", self.gaps),
         ];
         for (field, share) in shares {

@@ -14,48 +14,64 @@ use rand::{Rng, RngExt};
 const HEMATOXYLIN: [f32; 3] = [0.65, 0.70, 0.29];
 const EOSIN: [f32; 3] = [0.07, 0.99, 0.11];
 
-/// The crop in other stains, or `None` if it is left as it is: by the draw, or because it holds both stains already or
-/// nothing that is stained. `nuclei` has one value a pixel, row-major, not 0 inside nuclei.
+/// The crop in other stains, or `None` if it is left as it is: by the draw, or because nothing in it is stained. A crop
+/// that holds both stains keeps what is where; only their hues and strengths change. `nuclei` has one value a pixel, row-major, not 0 inside nuclei.
 pub fn restain(image: &RgbImage, nuclei: &[u32], config: &Restain, rng: &mut impl Rng) -> Option<RgbImage> {
     if rng.random::<f32>() >= config.probability {
         return None;
     }
     let density = optical_density(image);
-    if mean_eosin(&density, nuclei) > config.already_eosin {
-        return None;
-    }
-    let nuclear = nuclear_density(&density, nuclei)?;
     let (width, height) = image.dimensions();
+    let stains = if mean_eosin(&density, nuclei) > config.already_eosin {
+        let gain = [rng.random_range(0.6..1.5f32), rng.random_range(0.5..1.7f32)];
+        density.iter().map(|&od| unmixed(od)).map(|[h, e]| [gain[0] * h, gain[1] * e]).collect()
+    } else {
+        around_nuclei(&nuclear_density(&density, nuclei)?, [width, height], config, rng)
+    };
+    Some(rendered(&stains, width, height, rng))
+}
+
+/// Densities of hematoxylin and eosin for nuclei in tissue that is drawn.
+fn around_nuclei(nuclear: &[f32], [width, height]: [u32; 2], config: &Restain, rng: &mut impl Rng) -> Vec<[f32; 2]> {
     let tissue = Tissue::draw(width, height, config, rng);
-
-    let h = jittered(HEMATOXYLIN, 0.07, rng);
-    let e = jittered(between([0.07, 0.99, 0.11], [0.28, 0.80, 0.52], rng.random()), 0.05, rng);
     let strength = within(config.hematoxylin, rng);
-    let haze = strength * within(config.haze, rng);
-    let tint: [f32; 3] = std::array::from_fn(|_| rng.random_range(-6.0..6.0));
-    let white = rng.random_range(225.0..250.0f32);
-
-    let mut out = RgbImage::new(width, height);
-    for (i, pixel) in out.pixels_mut().enumerate() {
+    let haze = within(config.haze, rng);
+    // From pale nuclei with dark rims and nucleoli to evenly dark ones.
+    let chromatin = rng.random_range(0.7..1.4f32);
+    let at = |i: usize| {
         // Haze and eosin belong to the tissue between the nuclei; inside them chromatin hides most of it.
         let outside = 1.0 - 0.7 * nuclear[i].min(1.0);
-        let c_h = strength * nuclear[i] + haze * tissue.haze[i] * outside;
-        let c_e = tissue.eosin[i] * outside;
+        let between = (haze * tissue.haze[i] + tissue.cytoplasm[i]) * outside;
+        [strength * (nuclear[i].max(0.0).powf(chromatin) + between), tissue.eosin[i] * outside]
+    };
+    (0..nuclear.len()).map(at).collect()
+}
+
+/// The light that two stains of drawn hues let through a slide that is not quite white.
+fn rendered(stains: &[[f32; 2]], width: u32, height: u32, rng: &mut impl Rng) -> RgbImage {
+    let h = jittered(HEMATOXYLIN, 0.07, rng);
+    let e = jittered(between([0.07, 0.99, 0.11], [0.28, 0.80, 0.52], rng.random()), 0.05, rng);
+    let tint: [f32; 3] = std::array::from_fn(|_| rng.random_range(-6.0..6.0));
+    let white = rng.random_range(225.0..250.0f32);
+    let mut out = RgbImage::new(width, height);
+    for ([c_h, c_e], pixel) in stains.iter().zip(out.pixels_mut()) {
         let channel = |c: usize| {
             let light = (white + tint[c]) * (-(c_h * h[c] + c_e * e[c])).exp();
             light.clamp(0.0, 255.0) as u8
         };
         *pixel = Rgb([channel(0), channel(1), channel(2)]);
     }
-    Some(out)
+    out
 }
 
 /// What lies between the nuclei, one value a pixel.
 struct Tissue {
     /// Eosin, in optical density.
     eosin: Vec<f32>,
-    /// Where cytoplasm takes up hematoxylin, 0 to 1.
+    /// Where tissue takes up a little hematoxylin, 0 to 1.
     haze: Vec<f32>,
+    /// Hematoxylin of purple cytoplasm, as a share of that of the nuclei.
+    cytoplasm: Vec<f32>,
 }
 
 impl Tissue {
@@ -89,15 +105,26 @@ impl Tissue {
             }
         }
         let haze = noise::cloud(width, height, rng.random_range(10.0..50.0), 3, 0.5, rng);
+        let mut cytoplasm = vec![0.0; haze.len()];
+        if rng.random::<f32>() < config.cytoplasm {
+            let patches = noise::cloud(width, height, rng.random_range(15.0..50.0), 2, 0.3, rng);
+            let (edge, steep, depth) =
+                (rng.random_range(0.35..0.6), rng.random_range(5.0..30.0), rng.random_range(0.1..0.66));
+            for (value, patch) in cytoplasm.iter_mut().zip(patches) {
+                *value = depth * ((patch - edge) * steep).clamp(0.0, 1.0);
+            }
+        }
         if rng.random::<f32>() < config.gaps {
             let holes = noise::cloud(width, height, rng.random_range(30.0..90.0), 2, 0.4, rng);
             let edge = rng.random_range(0.25..0.45);
-            for (value, hole) in eosin.iter_mut().zip(holes) {
+            for ((eosin, purple), hole) in eosin.iter_mut().zip(&mut cytoplasm).zip(holes) {
                 // A soft edge a few pixels wide, as tissue has in focus.
-                *value *= ((hole - edge) * 20.0).clamp(0.0, 1.0);
+                let tissue = ((hole - edge) * 20.0).clamp(0.0, 1.0);
+                *eosin *= tissue;
+                *purple *= tissue;
             }
         }
-        Self { eosin, haze }
+        Self { eosin, haze, cytoplasm }
     }
 }
 
@@ -122,13 +149,18 @@ fn optical_density(image: &RgbImage) -> Vec<[f32; 3]> {
     image.pixels().map(|p| std::array::from_fn(|c| tables[c][usize::from(p[c])])).collect()
 }
 
-/// Mean density along eosin between the nuclei, by least squares on the two stain vectors.
-fn mean_eosin(density: &[[f32; 3]], nuclei: &[u32]) -> f32 {
+/// Densities along hematoxylin and eosin, by least squares on the two stain vectors; none is below 0.
+fn unmixed(od: [f32; 3]) -> [f32; 2] {
     let (hh, ee, he) = (dot(HEMATOXYLIN, HEMATOXYLIN), dot(EOSIN, EOSIN), dot(HEMATOXYLIN, EOSIN));
     let determinant = hh * ee - he * he;
-    let eosin = |od: [f32; 3]| ((dot(od, EOSIN) * hh - dot(od, HEMATOXYLIN) * he) / determinant).max(0.0);
+    let (h, e) = (dot(od, HEMATOXYLIN), dot(od, EOSIN));
+    [(h * ee - e * he) / determinant, (e * hh - h * he) / determinant].map(|density| density.max(0.0))
+}
+
+/// Mean density along eosin between the nuclei.
+fn mean_eosin(density: &[[f32; 3]], nuclei: &[u32]) -> f32 {
     let between = density.iter().zip(nuclei).filter(|(_, label)| **label == 0);
-    let (sum, count) = between.fold((0.0, 0u32), |(sum, count), (&od, _)| (sum + eosin(od), count + 1));
+    let (sum, count) = between.fold((0.0, 0u32), |(sum, count), (&od, _)| (sum + unmixed(od)[1], count + 1));
     sum / count.max(1) as f32
 }
 
@@ -215,12 +247,33 @@ mod tests {
     }
 
     #[test]
-    fn an_image_with_both_stains_or_without_nuclei_is_left_alone() {
+    fn an_image_with_both_stains_keeps_what_is_where() {
+        let both = |x: u32, y: u32| match (x / 16 + y / 16) % 3 {
+            0 => Rgb([250, 250, 250]),
+            1 => Rgb([240, 120, 180]),
+            _ => Rgb([90, 50, 140]),
+        };
+        let image = RgbImage::from_fn(96, 96, both);
+        let nuclei: Vec<u32> = image.pixels().map(|p| u32::from(p[0] == 90)).collect();
+        for seed in 0..20 {
+            let out = restain(&image, &nuclei, &always(), &mut ChaCha8Rng::seed_from_u64(seed)).expect("re-stained");
+            let [white, pink, purple] = [[0, 0], [16, 0], [32, 0]].map(|[x, y]| out.get_pixel(x, y).0);
+            let flat = image.pixels().zip(out.pixels()).all(|(old, new)| match old[0] {
+                250 => new.0 == white,
+                240 => new.0 == pink,
+                _ => new.0 == purple,
+            });
+            assert!(
+                flat && white[1] > pink[1] && pink[0] > purple[0] + 20,
+                "seed {seed}: {white:?} {pink:?} {purple:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_image_without_stain_is_left_alone() {
         let (image, nuclei) = purple_nuclei();
         let rng = &mut ChaCha8Rng::seed_from_u64(1);
-        let pink =
-            RgbImage::from_fn(128, 128, |x, _| if x % 8 == 0 { Rgb([250, 250, 250]) } else { Rgb([240, 120, 180]) });
-        assert!(restain(&pink, &nuclei, &always(), rng).is_none());
         assert!(restain(&image, &vec![0; nuclei.len()], &always(), rng).is_none());
         assert!(restain(&image, &nuclei, &Restain::default(), rng).is_none(), "probability 0");
     }

@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What an image is for.
@@ -72,12 +72,13 @@ impl SplitTable {
             _ => data.items.iter().map(|item| item.group.clone().unwrap_or_else(|| item.file.clone())).collect(),
         };
         let styles: Vec<String> = data.items.iter().map(|item| item.style.clone()).collect();
+        let files: Vec<String> = data.items.iter().map(|item| item.file.clone()).collect();
         let splits = if config.split.is_some() {
             given(data, &config.root)?
         } else {
-            divide(&groups, &styles, [config.val_share, config.test_share], seed)
+            let kept = groups_of(&config.keep_in_train, &files, &groups)?;
+            divide(&groups, &styles, &kept, [config.val_share, config.test_share], seed)
         };
-        let files = data.items.iter().map(|item| item.file.clone()).collect();
         let table = Self { files, groups, styles, splits };
         table.check(&config.root, config.test_share > 0.0 && config.split.is_none())?;
         Ok(table)
@@ -136,10 +137,21 @@ fn given(data: &Dataset, root: &Path) -> Result<Vec<Split>> {
     data.items.iter().map(parse).collect()
 }
 
-/// Goes through each style's groups from the largest to the smallest and gives each to the part that lacks most.
-fn divide(groups: &[String], styles: &[String], shares: [f64; 2], seed: u64) -> Vec<Split> {
+/// The groups of the named images.
+fn groups_of<'a>(images: &[String], files: &[String], groups: &'a [String]) -> Result<BTreeSet<&'a str>> {
+    let group = |image: &String| {
+        let place = files.iter().position(|file| file == image);
+        let missing = || Error::config("data.keep_in_train", image, "is not an image of this dataset");
+        place.map(|place| groups[place].as_str()).ok_or_else(missing)
+    };
+    images.iter().map(group).collect()
+}
+
+/// Goes through each style's groups from the largest to the smallest and gives each to the part that lacks most; the
+/// `kept` groups are trained on and count for nothing.
+fn divide(groups: &[String], styles: &[String], kept: &BTreeSet<&str>, shares: [f64; 2], seed: u64) -> Vec<Split> {
     let mut members = BTreeMap::<&str, Vec<usize>>::new();
-    for (image, group) in groups.iter().enumerate() {
+    for (image, group) in groups.iter().enumerate().filter(|(_, group)| !kept.contains(group.as_str())) {
         members.entry(group).or_default().push(image);
     }
     let mut by_style = BTreeMap::<&str, Vec<Vec<usize>>>::new();
@@ -179,7 +191,7 @@ mod tests {
             groups.extend(vec![format!("g{number}"); size]);
             styles.extend(vec![style.to_owned(); size]);
         }
-        let splits = divide(&groups, &styles, shares, seed);
+        let splits = divide(&groups, &styles, &BTreeSet::new(), shares, seed);
         SplitTable { files: groups.clone(), groups, styles, splits }
     }
 
@@ -205,6 +217,23 @@ mod tests {
         let sizes = [(2, ""); 12];
         assert_eq!(table(&sizes, [0.25, 0.0], 1), table(&sizes, [0.25, 0.0], 1));
         assert!((2..10).any(|seed| table(&sizes, [0.25, 0.0], 1) != table(&sizes, [0.25, 0.0], seed)));
+    }
+
+    #[test]
+    fn kept_groups_are_trained_on_and_the_others_are_shared_out_as_without_them() {
+        let groups: Vec<String> = (0..12).map(|i| format!("g{}", i / 2)).collect();
+        let styles = vec![String::new(); 12];
+        let of = |kept: &[&str], seed| divide(&groups, &styles, &kept.iter().copied().collect(), [0.25, 0.25], seed);
+        for seed in 0..20 {
+            let splits = of(&["g1"], seed);
+            assert_eq!(splits[2..4], [Split::Train; 2]);
+            assert!(Split::ALL.iter().all(|split| splits.contains(split)), "seed {seed}: {splits:?}");
+        }
+        assert!((0..20).any(|seed| of(&[], seed)[2] != Split::Train), "the draw alone gives it elsewhere too");
+        let files: Vec<String> = (0..12).map(|i| format!("{i}.png")).collect();
+        assert_eq!(groups_of(&files[3..4], &files, &groups).unwrap(), ["g1"].into());
+        let unknown = groups_of(&["x.png".to_owned()], &files, &groups).unwrap_err().to_string();
+        assert!(unknown.contains("`x.png`") && unknown.contains("keep_in_train"), "{unknown}");
     }
 
     #[test]

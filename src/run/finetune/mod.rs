@@ -2,12 +2,13 @@
 
 mod canvas;
 mod card;
+mod crops;
 mod finish;
 mod plot;
 mod sheet;
 
 use crate::config::FinetuneConfig;
-use crate::data::{CropPlan, Dataset, Loader, Sampler, Split, SplitTable, pixel_size, sampler::strata};
+use crate::data::{Batch, CropPlan, Dataset, Loader, Sampler, Split, SplitTable, pixel_size, sampler::strata};
 use crate::error::{Error, Result};
 use crate::train::device::{self, Device, set_threads};
 use crate::train::{BEST, Checkpoint, EpochRow, Event, LAST, Predictor, Timing, Trainer, boundary_px, write_whole};
@@ -78,6 +79,7 @@ pub enum Progress<'a> {
 /// | `metrics.csv` | one line an epoch |
 /// | `last.safetensors`, `best.safetensors` | full state |
 /// | `plot.png` | loss and overlap against the epoch |
+/// | `crops.png` | the first training crops, as augmented, with their objects outlined |
 /// | `sheet.png` | held-out images with true and predicted outlines |
 /// | `scores.csv`, `metrics.json` | figures of each image and of each split |
 /// | a folder with the model's name | the model package |
@@ -88,6 +90,7 @@ pub fn finetune(options: &FinetuneOptions, stop: &AtomicBool, tell: &mut dyn FnM
     let config = &options.config;
     let run = Run::prepare(options)?;
     tell(Progress::Note(run.summary()));
+    run.show_crops(config.training.loader_threads, &options.out)?;
     let mut trainer = Trainer::new(config, run.device, run.plan.steps)?;
     let last = options.out.join(LAST);
     if options.resume {
@@ -190,6 +193,14 @@ impl Run {
             seed: config.seed,
         };
         Ok(Self { data, table, sampler, plan, device })
+    }
+
+    /// The first batches of the run, as a picture.
+    fn show_crops(&self, threads: usize, out: &Path) -> Result<()> {
+        let mut loader = Loader::start(self.data.clone(), self.sampler.clone(), &self.plan, threads, 0)?;
+        let batches = 24_usize.div_ceil(self.plan.batch).min(self.plan.steps as usize);
+        let batches: Vec<Batch> = (0..batches).map(|_| loader.next_batch()).collect::<Result<_>>()?;
+        crops::crops(&batches, &out.join("crops.png"))
     }
 
     fn summary(&self) -> String {

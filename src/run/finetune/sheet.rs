@@ -21,7 +21,7 @@ pub(super) struct Row {
 
 const PANEL: u32 = 420;
 const GAP: u32 = 8;
-const TRUTH: [u8; 3] = [0, 200, 60];
+pub(super) const TRUTH: [u8; 3] = [0, 200, 60];
 const PREDICTION: [u8; 3] = [255, 190, 0];
 
 /// Draws image, truth and prediction of each row, two rows of images side by side when there are many.
