@@ -20,6 +20,8 @@ pub mod config;
 pub mod tile;
 
 pub mod data;
+#[cfg(feature = "torch")]
+pub mod diffusion;
 pub mod grid;
 #[cfg(feature = "torch")]
 pub mod nn;

@@ -2,6 +2,7 @@
 
 mod augment;
 mod dataset;
+mod diffusion;
 mod finetune;
 mod package;
 mod receptive_field;
@@ -13,6 +14,7 @@ mod training;
 
 pub use augment::AugmentConfig;
 pub use dataset::{DataConfig, Labels};
+pub use diffusion::{DiffusionConfig, NoiseSchedule, Predict, StepDraw, StepWeight};
 pub use finetune::{FinetuneConfig, OutputModel, Stored, TrainInput};
 pub use package::{
     ClassRole, InputSpec, ModelClass, ModelPackage, NetworkSpec, Normalisation, Postprocessing, Task, WeightsSpec,

@@ -9,7 +9,7 @@ const LEVELS: [&[&str]; 8] = [
     &["error", "geometry"],
     &["budget", "config"],
     &["tile"],
-    &["slide", "grid", "vectorize", "nn", "data"],
+    &["slide", "grid", "vectorize", "nn", "diffusion", "data"],
     &["stream", "infer", "stitch", "metrics"],
     &["sink", "train"],
     &["run"],
@@ -24,7 +24,7 @@ const FENCES: [(&str, &[&str]); 5] = [
     ("openslide_rs", &["slide/openslide"]),
     ("openslide_sys", &["slide/openslide"]),
     ("tiff", &["slide/tiff", "sink/ome_tiff"]),
-    ("tch", &["infer/torch", "nn", "train"]),
+    ("tch", &["infer/torch", "nn", "diffusion/objective", "diffusion/sampler", "train"]),
     ("libloading", &["infer/torch", "infer/device"]),
 ];
 
