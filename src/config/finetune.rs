@@ -133,7 +133,7 @@ impl FinetuneConfig {
         if self.training.balance == Balance::Style && self.data.style.is_none() {
             return Err(Error::config("training.balance", "style", "needs a column in `data.style`"));
         }
-        self.postprocessing.validate()
+        self.postprocessing.validate(self.data.labels.task())
     }
 }
 

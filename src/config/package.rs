@@ -104,19 +104,21 @@ pub struct InputSpec {
 pub struct Postprocessing {
     /// Probability of not being background from which a pixel belongs to an object.
     pub foreground_threshold: f32,
-    /// Probability of interior from which a pixel may seed an object.
+    /// Probability of interior from which a pixel may seed an object; task `instances` only.
     pub seed_threshold: f32,
-    /// Gaussian sigma in pixels that smooths the landscape in which seeds are sought.
+    /// Gaussian sigma in pixels that smooths the landscape in which seeds are sought; task `instances` only.
     pub seed_sigma_px: f32,
-    /// How far a seed must stand out of its surroundings to count, as a share of the landscape's range.
+    /// How far a seed must stand out of its surroundings to count, as a share of the landscape's range; task
+    /// `instances` only.
     pub seed_prominence: f32,
-    /// Smaller objects are dropped.
+    /// Smaller objects or regions are dropped, filled holes counted.
     pub min_area_um2: f64,
-    /// Holes smaller than this are filled.
+    /// Holes in one object, or in one class of regions, up to this size are filled.
     pub max_hole_um2: f64,
-    /// Radius of the largest object; tiles must overlap enough to see one whole.
+    /// Radius of the largest object; tiles must overlap enough to see one whole; task `instances` only.
     pub max_radius_um: f64,
-    /// Of two objects that overlap by more than this share of the smaller one, the weaker is dropped.
+    /// Of two objects that overlap by more than this share of the smaller one, the weaker is dropped; task
+    /// `instances` only.
     pub max_overlap: f64,
     /// Tolerance of outline simplification in level-0 pixels; 0 keeps every pixel corner.
     pub simplify_px: f64,
@@ -210,7 +212,7 @@ impl ModelPackage {
         let boundaries = usize::from(self.task == Task::Instances);
         check(roles(ClassRole::Boundary) <= boundaries, "classes", &"", "a boundary class needs the task instances")?;
         self.network.validate()?;
-        self.postprocessing.validate()
+        self.postprocessing.validate(self.task)
     }
 
     /// Edge of a core in pixels.
@@ -250,11 +252,12 @@ impl NetworkSpec {
 }
 
 impl Postprocessing {
-    /// Checks every value.
+    /// Checks every value, for a model of this task: those that act on single objects only must keep their defaults in
+    /// another one.
     ///
     /// # Errors
     /// [`Error::Config`] that names the field.
-    pub fn validate(&self) -> Result<()> {
+    pub fn validate(&self, task: Task) -> Result<()> {
         let shares = [
             ("postprocessing.foreground_threshold", f64::from(self.foreground_threshold)),
             ("postprocessing.seed_threshold", f64::from(self.seed_threshold)),
@@ -278,6 +281,35 @@ impl Postprocessing {
                 return Err(Error::config(field, value, "must be 0 or more"));
             }
         }
+        let default = Self::default();
+        let of_instances = [
+            ("postprocessing.seed_threshold", self.seed_threshold.into(), default.seed_threshold.into()),
+            ("postprocessing.seed_sigma_px", self.seed_sigma_px.into(), default.seed_sigma_px.into()),
+            ("postprocessing.seed_prominence", self.seed_prominence.into(), default.seed_prominence.into()),
+            ("postprocessing.max_radius_um", self.max_radius_um, default.max_radius_um),
+            ("postprocessing.max_overlap", self.max_overlap, default.max_overlap),
+        ];
+        for (field, value, default) in of_instances {
+            if task == Task::Regions && value != default {
+                let reason = "would do nothing: it acts on single objects, and the task is `regions`; remove it";
+                return Err(Error::config(field, value, reason));
+            }
+        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_acts_on_single_objects_is_refused_for_regions() {
+        let post = Postprocessing { max_overlap: 0.25, ..Default::default() };
+        assert!(post.validate(Task::Instances).is_ok());
+        let error = post.validate(Task::Regions).expect_err("does nothing").to_string();
+        assert!(error.starts_with("`postprocessing.max_overlap` is 0.25: would do nothing"), "{error}");
+        let post = Postprocessing { min_area_um2: 500.0, max_hole_um2: 50.0, simplify_px: 1.0, ..Default::default() };
+        assert!(post.validate(Task::Regions).is_ok());
     }
 }

@@ -70,9 +70,7 @@ impl Outputs {
         }
         for sink in &mut self.sinks {
             sink.objects(&last.objects)?;
-            if let Some(block) = &last.block {
-                sink.block(block)?;
-            }
+            last.blocks.iter().try_for_each(|block| sink.block(block))?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Segments slides, one after the other, with one model.
 
-use super::findings::{Final, Finder, Joiner};
+use super::findings::{Final, Finder};
 use super::manifest::{
     self, Counts, FORMAT, InputRecord, Manifest, ModelRecord, Phases, SlideRecord, Status, TileRecord,
 };
@@ -199,7 +199,7 @@ impl Run<'_> {
         let plan = &planned.plan;
         let preparing = Instant::now();
         let finder = Finder::new(&self.model, &InputRecord::of(&**slide)?, plan.clone(), planned.mpp)?;
-        let mut joiner = Joiner::new(&self.model);
+        let mut joiner = finder.joiner();
         let mut outputs = Outputs::create(attempt, &**slide, &self.model, planned, &self.config)?;
         let preparing_s = preparing.elapsed().as_secs_f64();
 
@@ -210,7 +210,7 @@ impl Run<'_> {
             read: reading(slide, plan),
             forward: &mut |tiles: &[_]| segmenter.predict(tiles),
             vectorize: &|tile: &_, maps: &_| finder.find(tile, maps),
-            stitch: &mut |spec: &_, found| Ok(joiner.join(spec, found)),
+            stitch: &mut |spec: &_, found| joiner.join(spec, found),
             write: &mut |block: Final| outputs.write(&block),
             progress: &|stats: &Stats| self.observer.tile(stats),
         };

@@ -5,7 +5,7 @@
 
 use super::Sink;
 use super::file::OutFile;
-use crate::config::ModelClass;
+use crate::config::{ClassRole, ModelClass};
 use crate::error::{Error, Result};
 use crate::geometry::Size;
 use crate::tile::{ClassBlock, Object};
@@ -39,6 +39,8 @@ pub struct ClassTiffSink {
     grid: ClassGrid,
     colors: Vec<[u8; 3]>,
     names: Vec<String>,
+    /// Index of the background.
+    background: u8,
     columns: u32,
     /// Offset and length of each tile; 0 where none was written.
     tiles: Vec<(u64, u64)>,
@@ -63,6 +65,7 @@ impl ClassTiffSink {
             grid,
             colors: classes.iter().map(|class| class.color).collect(),
             names: classes.iter().map(|class| class.name.clone()).collect(),
+            background: classes.iter().position(|class| class.role == ClassRole::Background).unwrap_or(0) as u8,
             columns,
             tiles: vec![(0, 0); columns as usize * rows as usize],
             end: HEADER,
@@ -186,7 +189,7 @@ impl Sink for ClassTiffSink {
 
     fn finish(mut self: Box<Self>) -> Result<()> {
         if self.tiles.contains(&(0, 0)) {
-            let background = vec![0; (self.grid.core_px * self.grid.core_px) as usize];
+            let background = vec![self.background; (self.grid.core_px * self.grid.core_px) as usize];
             let shared = self.append_tile(&background)?;
             self.tiles.iter_mut().filter(|tile| **tile == (0, 0)).for_each(|tile| *tile = shared);
         }
@@ -204,7 +207,6 @@ impl Sink for ClassTiffSink {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ClassRole;
     use crate::geometry::Rect;
     use flate2::read::ZlibDecoder;
     use std::io::Read;
@@ -212,8 +214,12 @@ mod tests {
     use tiff::tags::Tag;
 
     fn classes() -> Vec<ModelClass> {
-        let class = |name: &str, color| ModelClass { name: name.into(), role: ClassRole::Object, color };
-        vec![class("Background", [255; 3]), class("Tumour & <stroma>", [200, 10, 30])]
+        let class = |name: &str, role, color| ModelClass { name: name.into(), role, color };
+        vec![
+            class("Debris", ClassRole::Object, [9; 3]),
+            class("Tumour & <stroma>", ClassRole::Object, [200, 10, 30]),
+            class("Glass", ClassRole::Background, [255; 3]),
+        ]
     }
 
     /// Writes an image of 70 x 40 pixels in cores of 32, of which only the block (1, 0) is given.
@@ -247,7 +253,8 @@ mod tests {
             ZlibDecoder::new(&file[offset as usize..][..length as usize]).read_to_end(&mut pixels).unwrap();
             assert_eq!(pixels.len(), 32 * 32);
             for (i, pixel) in pixels.iter().enumerate() {
-                assert_eq!(*pixel, u8::from(chunk == 1 && i % 3 == 0), "tile {chunk}, pixel {i}");
+                let expected = if chunk == 1 { u8::from(i % 3 == 0) } else { 2 };
+                assert_eq!(*pixel, expected, "tile {chunk}, pixel {i}");
             }
         }
     }

@@ -1,6 +1,7 @@
 //! From class maps to outlines, objects and measurements.
 
 pub mod baseline;
+pub mod class_map;
 pub mod contour;
 pub mod landscape;
 pub mod measure;

@@ -77,7 +77,7 @@ pub fn instances_within(
 }
 
 /// The summed planes of the classes with a wanted role, 255 for 1.
-fn sum_of(maps: &ProbabilityMaps, classes: &[ModelClass], wanted: impl Fn(ClassRole) -> bool) -> Vec<u8> {
+pub(super) fn sum_of(maps: &ProbabilityMaps, classes: &[ModelClass], wanted: impl Fn(ClassRole) -> bool) -> Vec<u8> {
     let mut sum = vec![0u8; maps.width as usize * maps.height as usize];
     for (plane, _) in classes.iter().enumerate().filter(|(_, class)| wanted(class.role)) {
         for (total, &value) in sum.iter_mut().zip(maps.plane(plane)) {
@@ -87,7 +87,7 @@ fn sum_of(maps: &ProbabilityMaps, classes: &[ModelClass], wanted: impl Fn(ClassR
     sum
 }
 
-fn at_least(probability: &[u8], threshold: f32) -> Vec<bool> {
+pub(super) fn at_least(probability: &[u8], threshold: f32) -> Vec<bool> {
     let threshold = (threshold * 255.0).ceil().max(1.0) as u16;
     probability.iter().map(|&value| u16::from(value) >= threshold).collect()
 }

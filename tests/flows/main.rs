@@ -13,6 +13,7 @@ mod nuclei_model;
 mod outline_validity;
 mod permits;
 mod pipeline;
+mod regions;
 mod segment;
 #[cfg(feature = "torch")]
 mod segment_command;

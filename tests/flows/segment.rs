@@ -3,7 +3,7 @@
 
 use crate::pipeline::{alone, pipeline_threads, wait_until};
 use slidestream::Error;
-use slidestream::config::{Area, SegmentConfig, StreamConfig};
+use slidestream::config::{Area, ModelPackage, SegmentConfig, StreamConfig, Task};
 use slidestream::error::Result;
 use slidestream::geometry::{Level, Rect, Size};
 use slidestream::infer::fake::{FakeSegmenter, Faults};
@@ -16,11 +16,11 @@ use slidestream::stream::stats::Stats;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-const MPP: f64 = 0.5;
+pub const MPP: f64 = 0.5;
 
 /// Remembers notes, and stops the run after some tiles if told to.
 #[derive(Default)]
-struct Watcher {
+pub struct Watcher {
     notes: Mutex<Vec<String>>,
     stop_after: Option<(u32, CancellationToken)>,
 }
@@ -41,7 +41,7 @@ impl Observer for Watcher {
     }
 }
 
-fn config() -> SegmentConfig {
+pub fn config() -> SegmentConfig {
     let stream = StreamConfig { batch: 4, readers: 3, vectorizers: 2, ..Default::default() };
     SegmentConfig { area: Area::WholeSlide, overlay_px: 256, stream, ..Default::default() }
 }
@@ -51,39 +51,45 @@ fn slide() -> Arc<dyn SlideSource> {
 }
 
 /// One run over one slide.
-struct Job {
-    slide: Arc<dyn SlideSource>,
-    config: SegmentConfig,
-    faults: Faults,
-    force: bool,
-    watcher: Watcher,
+pub struct Job {
+    pub slide: Arc<dyn SlideSource>,
+    pub model: ModelPackage,
+    pub config: SegmentConfig,
+    pub faults: Faults,
+    pub force: bool,
+    pub watcher: Watcher,
 }
 
 impl Default for Job {
     fn default() -> Self {
-        Self { slide: slide(), config: config(), faults: Faults::default(), force: false, watcher: Watcher::default() }
+        let model = FakeSegmenter::package(MPP, 256, 48);
+        let (faults, watcher) = (Faults::default(), Watcher::default());
+        Self { slide: slide(), model, config: config(), faults, force: false, watcher }
     }
 }
 
 impl Job {
-    fn run(&self, place: &Path) -> Result<Done> {
+    pub fn run(&self, place: &Path) -> Result<Done> {
         let mut segmenter = FakeSegmenter::with(self.faults.clone());
+        if self.model.task == Task::Regions {
+            segmenter = segmenter.of_regions();
+        }
         let cancel = self.watcher.stop_after.as_ref().map(|(_, cancel)| cancel.clone()).unwrap_or_default();
-        let model = with_tiles(FakeSegmenter::package(MPP, 256, 48), &self.config)?;
+        let model = with_tiles(self.model.clone(), &self.config)?;
         let (config, force) = (self.config.clone(), self.force);
         Run { model, segmenter: &mut segmenter, config, force, cancel, observer: &self.watcher }
             .slide(self.slide.clone(), place)
     }
 }
 
-fn written(done: Result<Done>) -> slidestream::run::manifest::Manifest {
+pub fn written(done: Result<Done>) -> slidestream::run::manifest::Manifest {
     match done.expect("runs") {
         Done::Written(manifest) => *manifest,
         Done::Skipped(why) => panic!("skipped: {why}"),
     }
 }
 
-fn json(path: &Path) -> serde_json::Value {
+pub fn json(path: &Path) -> serde_json::Value {
     serde_json::from_slice(&std::fs::read(path).expect("readable")).expect("JSON")
 }
 

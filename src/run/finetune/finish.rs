@@ -14,8 +14,10 @@ use crate::infer::package::Package;
 use crate::metrics::instance::Matching;
 use crate::metrics::segmentation::Overlap;
 use crate::run::score::{ImageScore, SplitScore, write_scores};
+use crate::stitch::regions::{Limits, without_specks};
 use crate::tile::ProbabilityMaps;
 use crate::train::{BEST, Checkpoint, Predictor, Shipped, State};
+use crate::vectorize::class_map::class_map;
 use crate::vectorize::pieces::{Connectivity, pieces};
 use crate::vectorize::watershed;
 use image::RgbImage;
@@ -113,9 +115,10 @@ fn objects(maps: &ProbabilityMaps, classes: &[ModelClass], config: &FinetuneConf
     match config.data.labels.task() {
         Task::Instances => watershed::instances(maps, classes, &config.postprocessing, config.input.mpp).labels,
         Task::Regions => {
-            let least = 255.0 * config.postprocessing.foreground_threshold;
-            let mask: Vec<u32> = maps.plane(1).iter().map(|&p| u32::from(f32::from(p) >= least)).collect();
-            areas(&mask, Size::new(maps.width, maps.height))
+            let (post, size) = (&config.postprocessing, Size::new(maps.width, maps.height));
+            let found = class_map(maps, classes, post.foreground_threshold).classes;
+            let found = without_specks(&found, size, Limits::new(post, config.input.mpp));
+            pieces(&found, size, None, Connectivity::Four).of_pixel
         }
     }
 }

@@ -1,0 +1,157 @@
+//! From one tile's prediction to objects and classes, and from tiles to the slide.
+
+mod objects;
+mod regions;
+
+use super::manifest::InputRecord;
+use crate::config::{ClassRole, ModelPackage, Task};
+use crate::error::{Error, Result};
+use crate::grid::TilePlan;
+use crate::stitch::objects::{Candidate, ObjectStitcher};
+use crate::stitch::regions::{CoreMap, Limits, RegionStitcher};
+use crate::tile::{ClassBlock, Object, Outline, ProbabilityMaps, Tile, TileSpec};
+use crate::vectorize::measure::measure;
+use crate::vectorize::simplify::simplify;
+use std::ops::Range;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// What has become final.
+#[derive(Debug, Default)]
+pub(super) struct Final {
+    pub objects: Vec<Object>,
+    pub blocks: Vec<ClassBlock>,
+}
+
+/// What one tile answers for.
+#[derive(Debug)]
+pub(super) enum Found {
+    Objects { candidates: Vec<Candidate>, block: ClassBlock },
+    Regions(CoreMap),
+}
+
+/// Finds objects in single tiles; shared by all threads that do.
+pub(super) struct Finder {
+    model: ModelPackage,
+    plan: Arc<TilePlan>,
+    /// Micrometres per level-0 pixel.
+    mpp: f64,
+    /// Of the slide and the model: what makes ids.
+    identity: Uuid,
+    /// Optical density of each grey value.
+    density: [f64; 256],
+    /// Index of the background.
+    background: u8,
+}
+
+/// Joins tiles in plan order.
+pub(super) struct Joiner<'a> {
+    finder: &'a Finder,
+    stitcher: Stitcher,
+}
+
+enum Stitcher {
+    Objects(ObjectStitcher),
+    Regions(Box<RegionStitcher>),
+}
+
+/// Means over an object's pixels.
+struct Means {
+    /// Centre of gravity, model pixels of the slide.
+    centroid: [f64; 2],
+    /// Optical density of red, green and blue.
+    density: [f64; 3],
+    /// Probability of the object, 0 to 1.
+    score: f64,
+}
+
+impl Finder {
+    /// For a slide and a plan of it.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for more classes than a byte can number.
+    pub fn new(model: &ModelPackage, input: &InputRecord, plan: Arc<TilePlan>, mpp: f64) -> Result<Self> {
+        if model.classes.len() > 256 {
+            let reason = format!("it has {} classes; 256 can be told apart in classes.tif", model.classes.len());
+            return Err(Error::model(&model.name, reason));
+        }
+        let name = format!("{}\n{}", input.quickhash, model.weights.sha256);
+        let identity = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
+        let density = std::array::from_fn(|value| -((value as f64 + 1.0) / 256.0).log10());
+        let background = model.classes.iter().position(|class| class.role == ClassRole::Background).unwrap_or(0) as u8;
+        Ok(Self { model: model.clone(), plan, mpp, identity, density, background })
+    }
+
+    /// What the tile answers for: the objects whose centroids lie in its core, or the core's share of regions; and the
+    /// class of each pixel of the core.
+    pub fn find(&self, tile: &Tile, maps: &ProbabilityMaps) -> Result<Found> {
+        Ok(match self.model.task {
+            Task::Instances => self.find_objects(tile, maps),
+            Task::Regions => Found::Regions(self.find_regions(tile, maps)),
+        })
+    }
+
+    /// Joins what is found; nothing has come yet.
+    pub fn joiner(&self) -> Joiner<'_> {
+        let stitcher = match self.model.task {
+            Task::Instances => Stitcher::Objects(ObjectStitcher::new(self.model.postprocessing.max_overlap)),
+            Task::Regions => {
+                let limits = Limits::new(&self.model.postprocessing, self.model.input.mpp);
+                Stitcher::Regions(Box::new(RegionStitcher::new(self.model.core_px(), limits)))
+            }
+        };
+        Joiner { finder: self, stitcher }
+    }
+
+    /// Columns and rows of the tile that lie on the slide.
+    fn on_slide(&self, spec: &TileSpec) -> [Range<u32>; 2] {
+        match self.plan.clip(spec.tile) {
+            None => [0..0, 0..0],
+            Some(part) => {
+                let (x, y) = ((part.x - spec.tile.x) as u32, (part.y - spec.tile.y) as u32);
+                [x..x + part.width, y..y + part.height]
+            }
+        }
+    }
+
+    /// The object with an outline along pixel corners, in model pixels of the slide.
+    fn object(&self, outline: &Outline, class: usize, means: &Means) -> Object {
+        let scale = self.plan.scale;
+        let measurements = measure(outline, scale.to_base(self.mpp), means.density);
+        let on_base = outline.map(|point| point.map(|v| scale.to_base(v)));
+        let outline = simplify(&on_base, self.model.postprocessing.simplify_px);
+        let centroid = means.centroid.map(|v| scale.to_base(v));
+        Object { id: self.id(&outline), class, score: means.score as f32, centroid, outline, measurements }
+    }
+
+    /// The same for the same slide, model and outline.
+    fn id(&self, outline: &Outline) -> Uuid {
+        let corners = outline.exterior.iter().flatten().flat_map(|v| v.to_le_bytes());
+        Uuid::new_v5(&self.identity, &corners.collect::<Vec<u8>>())
+    }
+}
+
+impl Joiner<'_> {
+    /// Takes the next tile of the plan; none for a tile that failed.
+    pub fn join(&mut self, spec: &TileSpec, found: Option<Found>) -> Result<Final> {
+        Ok(match (&mut self.stitcher, found) {
+            (Stitcher::Objects(stitcher), Some(Found::Objects { candidates, block })) => {
+                Final { objects: stitcher.add(spec, candidates), blocks: vec![block] }
+            }
+            (Stitcher::Objects(stitcher), None) => {
+                Final { objects: stitcher.add(spec, Vec::new()), blocks: Vec::new() }
+            }
+            (Stitcher::Regions(stitcher), Some(Found::Regions(core))) => self.finder.settled(stitcher.add(core)),
+            (Stitcher::Regions(_), None) => Final::default(),
+            _ => return Err(Error::Internal("objects and regions of one model".into())),
+        })
+    }
+
+    /// What was still waiting for neighbours.
+    pub fn finish(self) -> Final {
+        match self.stitcher {
+            Stitcher::Objects(stitcher) => Final { objects: stitcher.finish().0, blocks: Vec::new() },
+            Stitcher::Regions(stitcher) => self.finder.settled(stitcher.finish()),
+        }
+    }
+}
