@@ -74,6 +74,10 @@ pub struct DataConfig {
     /// Share of the images that is only looked at in the end; 0 for none.
     #[serde(default)]
     pub test_share: f64,
+    /// Share of the training groups that is trained on, at least one group; the others are left out. Smaller shares of one
+    /// seed are parts of larger ones. For asking what fewer annotations would have done.
+    #[serde(default = "all")]
+    pub train_share: f64,
     /// Images whose groups are trained on, whatever the draw says: for the few that show what the others lack. They then
     /// measure nothing, so say so where figures are given. Not together with `split`.
     #[serde(default)]
@@ -111,6 +115,9 @@ fn default_look_alike() -> f64 {
 fn default_share() -> f64 {
     0.15
 }
+fn all() -> f64 {
+    1.0
+}
 fn default_boundary() -> u32 {
     2
 }
@@ -123,6 +130,7 @@ impl DataConfig {
         within("data.val_share", self.val_share, 0.0, 0.9)?;
         within("data.test_share", self.test_share, 0.0, 0.9)?;
         within("data.val_share plus data.test_share", self.val_share + self.test_share, 0.0, 0.9)?;
+        within("data.train_share", self.train_share, 1e-6, 1.0)?;
         within("data.look_alike_threshold", self.look_alike_threshold, 0.0, f64::MAX)?;
         within("data.boundary_px", f64::from(self.boundary_px), 1.0, 16.0)?;
         if let Some(mpp) = self.mpp {

@@ -20,10 +20,12 @@ pub enum Split {
     Val,
     /// Looked at once, in the end.
     Test,
+    /// Left out of the training by `data.train_share`: of no use to this run.
+    Unused,
 }
 
 impl Split {
-    /// All three, in order.
+    /// The three that a run uses, in order.
     pub const ALL: [Self; 3] = [Self::Train, Self::Val, Self::Test];
 
     /// As written in `split.csv`.
@@ -32,6 +34,7 @@ impl Split {
             Self::Train => "train",
             Self::Val => "val",
             Self::Test => "test",
+            Self::Unused => "unused",
         }
     }
 
@@ -79,7 +82,8 @@ impl SplitTable {
             let kept = groups_of(&config.keep_in_train, &files, &groups)?;
             divide(&groups, &styles, &kept, [config.val_share, config.test_share], seed)
         };
-        let table = Self { files, groups, styles, splits };
+        let mut table = Self { files, groups, styles, splits };
+        table.thin(config.train_share, seed);
         table.check(&config.root, config.test_share > 0.0 && config.split.is_none())?;
         Ok(table)
     }
@@ -87,6 +91,22 @@ impl SplitTable {
     /// Numbers of the images of a split.
     pub fn of(&self, split: Split) -> Vec<usize> {
         (0..self.splits.len()).filter(|&i| self.splits[i] == split).collect()
+    }
+
+    /// Keeps a share of the groups that are trained on, at least one. A smaller share of the same seed keeps some of the
+    /// groups that a larger one keeps, and no other.
+    fn thin(&mut self, share: f64, seed: u64) {
+        let train = self.of(Split::Train);
+        let mut groups: Vec<&str> = train.iter().map(|&i| self.groups[i].as_str()).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        // A generator of its own, so that the draw of the splits does not depend on the share.
+        groups.shuffle(&mut ChaCha8Rng::seed_from_u64(seed ^ 0x7368_6172));
+        let keep = (share * groups.len() as f64).round().max(1.0) as usize;
+        let left_out: BTreeSet<String> = groups.into_iter().skip(keep).map(str::to_owned).collect();
+        for image in train.into_iter().filter(|&i| left_out.contains(&self.groups[i])) {
+            self.splits[image] = Split::Unused;
+        }
     }
 
     fn check(&self, root: &Path, wants_test: bool) -> Result<()> {
@@ -234,6 +254,28 @@ mod tests {
         assert_eq!(groups_of(&files[3..4], &files, &groups).unwrap(), ["g1"].into());
         let unknown = groups_of(&["x.png".to_owned()], &files, &groups).unwrap_err().to_string();
         assert!(unknown.contains("x.png") && unknown.contains("keep_in_train"), "{unknown}");
+    }
+
+    #[test]
+    fn smaller_shares_are_parts_of_larger_ones_and_leave_the_held_out_images_alone() {
+        let thinned = |share, seed| {
+            let mut table = table(&[(3, ""); 20], [0.2, 0.1], 1);
+            table.thin(share, seed);
+            table
+        };
+        let all = thinned(1.0, 5);
+        assert!(all.of(Split::Unused).is_empty());
+        let mut larger = all.of(Split::Train);
+        for share in [0.5, 0.25, 0.01] {
+            let table = thinned(share, 5);
+            let train = table.of(Split::Train);
+            assert_eq!(train.len(), ((share * 14.0).round().max(1.0) * 3.0) as usize);
+            assert!(train.iter().all(|image| larger.contains(image)), "{share}");
+            assert_eq!([table.of(Split::Val), table.of(Split::Test)], [all.of(Split::Val), all.of(Split::Test)]);
+            table.check(Path::new("data"), true).unwrap();
+            larger = train;
+        }
+        assert_ne!(thinned(0.5, 5).splits, thinned(0.5, 6).splits);
     }
 
     #[test]

@@ -51,6 +51,9 @@ pub(super) fn finish(options: &FinetuneOptions, run: &Run, stop: &AtomicBool) ->
         if stop.load(Ordering::Relaxed) {
             return Err(Error::Cancelled);
         }
+        if run.table.splits[index] == Split::Unused {
+            continue;
+        }
         let sample = run.data.sample(index)?;
         let maps = predictor.predict(shipped.network(), &sample.image)?;
         let found = objects(&maps, &classes, &config);
@@ -140,11 +143,15 @@ fn training(options: &FinetuneOptions, run: &Run, state: &State) -> BTreeMap<Str
     let config = &options.config;
     let count = |split| run.table.of(split).len();
     let [train, val, test] = Split::ALL.map(count);
+    let unused = match count(Split::Unused) {
+        0 => String::new(),
+        count => format!(", {count} left out"),
+    };
     let facts = [
         ("command", options.command.clone()),
         ("seed", config.seed.to_string()),
         ("data", config.model.data_licence.clone()),
-        ("images", format!("{train} train, {val} val, {test} test; whole groups, see split.csv")),
+        ("images", format!("{train} train, {val} val, {test} test{unused}; whole groups, see split.csv")),
         ("epoch", format!("{} of {}", state.epochs(), config.training.epochs)),
         ("steps", format!("{} of batch {} at {} px", state.step, config.training.batch, config.training.crop_px)),
         ("precision", format!("{:?}", config.training.precision).to_lowercase()),
