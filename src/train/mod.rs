@@ -7,11 +7,13 @@ mod evaluate;
 mod export;
 mod loss;
 mod optimizer;
+mod pretrained;
 mod trainer;
 
-pub use checkpoint::{Checkpoint, EpochRow, State, write_whole};
+pub use checkpoint::{Checkpoint, EpochRow, RunState, Saved, State, write_whole};
 pub use evaluate::{Prediction, Predictor, Validation, boundary_px};
 pub use export::Shipped;
 pub use loss::{Loss, LossTerms};
 pub use optimizer::{Optimizer, learning_rate};
+pub use pretrained::{PRETRAINED, PretrainRow, Pretrained, PretrainedInfo};
 pub use trainer::{BEST, Event, LAST, Timing, Trainer};
