@@ -5,9 +5,12 @@ mod dataset;
 mod diffusion;
 mod finetune;
 mod package;
+mod pretext;
+mod pretrain;
 mod receptive_field;
 mod restain;
 mod segment;
+mod source;
 mod stream;
 mod tissue;
 mod training;
@@ -19,8 +22,11 @@ pub use finetune::{FinetuneConfig, OutputModel, Stored, TrainInput};
 pub use package::{
     ClassRole, InputSpec, ModelClass, ModelPackage, NetworkSpec, Normalisation, Postprocessing, Task, WeightsSpec,
 };
+pub use pretext::{Denoised, DenoisingConfig, PretextConfig};
+pub use pretrain::{PretrainConfig, PretrainInput, PretrainTraining};
 pub use restain::Restain;
 pub use segment::{Area, SegmentConfig};
+pub use source::{FolderSource, GroupBy, SlidesSource, SourceConfig};
 pub use stream::{StreamConfig, TileBytes, display_bytes, parse_bytes};
 pub use tissue::TissueConfig;
 pub use training::{
