@@ -4,10 +4,12 @@ mod augment;
 mod dataset;
 mod diffusion;
 mod finetune;
+mod loss;
 mod package;
 mod receptive_field;
 mod restain;
 mod segment;
+mod start;
 mod stream;
 mod tissue;
 mod training;
@@ -16,13 +18,15 @@ pub use augment::AugmentConfig;
 pub use dataset::{DataConfig, Labels};
 pub use diffusion::{DiffusionConfig, NoiseSchedule, Predict, StepDraw, StepWeight};
 pub use finetune::{FinetuneConfig, OutputModel, Stored, TrainInput};
+pub use loss::{LossConfig, SsMode};
 pub use package::{
     ClassRole, InputSpec, ModelClass, ModelPackage, NetworkSpec, Normalisation, Postprocessing, Task, WeightsSpec,
 };
 pub use restain::Restain;
 pub use segment::{Area, SegmentConfig};
+pub use start::{NoiseProcess, Parts, StartConfig};
 pub use stream::{StreamConfig, TileBytes, display_bytes, parse_bytes};
 pub use tissue::TissueConfig;
 pub use training::{
-    Balance, InitKind, LossConfig, OptimizerConfig, OptimizerKind, Precision, ScheduleKind, Select, TrainingConfig,
+    Balance, InitKind, OptimizerConfig, OptimizerKind, Precision, ScheduleKind, Select, TrainingConfig,
 };

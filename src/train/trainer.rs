@@ -4,7 +4,9 @@ use super::checkpoint::{Checkpoint, EpochRow, State};
 use super::ema::Ema;
 use super::evaluate::{Validation, compute_kind, to_input};
 use super::loss::Loss;
+use super::noise::noised;
 use super::optimizer::{Optimizer, learning_rate};
+use super::start::{Source, Transfer};
 use crate::config::{FinetuneConfig, InitKind, Select};
 use crate::data::{Batch, Loader};
 use crate::error::{Error, Result};
@@ -97,12 +99,14 @@ impl Trainer {
         };
         let (live, shadow) = (model()?, model()?);
         let statistics = live.vs.variables().into_values().filter(|tensor| !tensor.requires_grad()).collect();
+        let mut optimizer = Optimizer::new(&config.optimizer, &live.vs)?;
+        optimizer.follow(&config.start, config.network.multipliers.len())?;
         Ok(Self {
             config: config.clone(),
             device,
             steps_per_epoch,
             statistics,
-            optimizer: Optimizer::new(&config.optimizer, &live.vs)?,
+            optimizer,
             ema: Ema::new(config.training.ema, &live.vs, &shadow.vs)?,
             loss: Loss::new(&config.loss, classes)?,
             state: State::new(config),
@@ -110,6 +114,19 @@ impl Trainer {
             live,
             shadow,
         })
+    }
+
+    /// Takes over weights before the first step; the moving average starts from the same.
+    ///
+    /// # Errors
+    /// The weights do not fit; [`Error::Internal`] after the first step.
+    pub fn start_from(&mut self, source: &Source) -> Result<Transfer> {
+        if self.state.step > 0 {
+            return Err(Error::Internal(format!("new weights at step {}", self.state.step)));
+        }
+        let transfer = source.transfer(&self.live.vs, self.config.start.parts)?;
+        self.ema = Ema::new(self.config.training.ema, &self.live.vs, &self.shadow.vs)?;
+        Ok(transfer)
     }
 
     /// Goes on where a checkpoint stopped.
@@ -209,11 +226,13 @@ impl Trainer {
     pub fn step(&mut self, batch: &Batch, total: u64) -> Result<Option<f64>> {
         let (n, edge) = (batch.len as i64, i64::from(batch.edge));
         let range = self.config.input.range;
+        self.freeze()?;
         let prepare = || -> Result<_, TchError> {
             let classes = Tensor::f_from_data_size(&batch.classes, &[n, edge, edge], Kind::Uint8)?;
             let classes = classes.f_to_device(self.device)?.f_to_kind(Kind::Int64)?;
             let before = self.statistics.iter().map(copy).collect::<Result<Vec<_>, _>>()?;
-            Ok((to_input(&batch.pixels, n, edge, edge, range, self.device)?, classes, before))
+            let input = to_input(&batch.pixels, n, edge, edge, range, self.device)?;
+            Ok((noised(input, &self.config.start, self.config.seed, self.state.step)?, classes, before))
         };
         let (input, classes, before) = prepare().map_err(Error::compute("preparing a batch"))?;
         let rate = learning_rate(&self.config.optimizer, self.state.step, total);
@@ -237,6 +256,13 @@ impl Trainer {
         }
         self.skip(&before)?;
         Ok(None)
+    }
+
+    /// Holds the parts of `start.freeze`, or lets them go when their epochs are over.
+    fn freeze(&mut self) -> Result<()> {
+        let start = &self.config.start;
+        let over = start.freeze_epochs > 0 && self.state.step >= start.freeze_epochs * self.steps_per_epoch;
+        self.optimizer.freeze(!start.freeze.is_empty() && !over)
     }
 
     fn skip(&mut self, statistics: &[Tensor]) -> Result<()> {
@@ -321,6 +347,8 @@ fn same_run(saved: &FinetuneConfig, now: &FinetuneConfig, path: &Path) -> Result
         config.model.clone_from(&now.model);
         config.postprocessing.clone_from(&now.postprocessing);
         config.data.root = "".into();
+        // The start's sha256 stays and tells one file from another.
+        config.start.from = config.start.from.take().map(|_| "".into());
         config.data.cache_mb = 0;
         config.training.loader_threads = 1;
         serde_json::to_value(&config).map_err(Error::compute("comparing configurations"))
@@ -337,7 +365,7 @@ fn same_run(saved: &FinetuneConfig, now: &FinetuneConfig, path: &Path) -> Result
 }
 
 /// The first field that differs, with both values.
-fn difference(a: &serde_json::Value, b: &serde_json::Value, at: &str) -> Option<(String, String, String)> {
+pub(super) fn difference(a: &serde_json::Value, b: &serde_json::Value, at: &str) -> Option<(String, String, String)> {
     if let (Some(a), Some(b)) = (a.as_object(), b.as_object()) {
         let null = serde_json::Value::Null;
         let below = |key: &str| if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
