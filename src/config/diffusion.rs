@@ -117,26 +117,26 @@ impl DiffusionConfig {
     /// # Errors
     /// [`Error::Config`] that names the field.
     pub fn validate(&self) -> Result<()> {
-        within("objective.steps", f64::from(self.steps), 2.0, 100_000.0)?;
+        within("pretext.steps", f64::from(self.steps), 2.0, 100_000.0)?;
         match self.schedule {
             NoiseSchedule::Quadratic { first, last }
             | NoiseSchedule::Linear { first, last }
             | NoiseSchedule::Sigmoid { first, last } => {
-                within("objective.schedule.first", first, 1e-9, 0.999)?;
+                within("pretext.schedule.first", first, 1e-9, 0.999)?;
                 if !(first..=0.999).contains(&last) {
                     let reason = "must lie between `first` and 0.999";
-                    return Err(Error::config("objective.schedule.last", last, reason));
+                    return Err(Error::config("pretext.schedule.last", last, reason));
                 }
             }
-            NoiseSchedule::Cosine { offset } => within("objective.schedule.offset", offset, 1e-6, 0.5)?,
+            NoiseSchedule::Cosine { offset } => within("pretext.schedule.offset", offset, 1e-6, 0.5)?,
         }
         match self.weight {
             StepWeight::Uniform => Ok(()),
             StepWeight::P2 { k, gamma } => {
-                within("objective.weight.k", k, 1e-6, 1e6)?;
-                within("objective.weight.gamma", gamma, 0.0, 10.0)
+                within("pretext.weight.k", k, 1e-6, 1e6)?;
+                within("pretext.weight.gamma", gamma, 0.0, 10.0)
             }
-            StepWeight::MinSnr { gamma } => within("objective.weight.gamma", gamma, 1e-6, 1e6),
+            StepWeight::MinSnr { gamma } => within("pretext.weight.gamma", gamma, 1e-6, 1e6),
         }
     }
 }

@@ -112,6 +112,16 @@ impl FinetuneConfig {
     /// # Errors
     /// The file cannot be read; a key is unknown or missing; a value fails [`validate`](Self::validate).
     pub fn read(path: &Path) -> Result<Self> {
+        let config = Self::read_unchecked(path)?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// As [`read`](Self::read) without checking values, for a caller that changes some of them first.
+    ///
+    /// # Errors
+    /// The file cannot be read; a key is unknown or missing.
+    pub fn read_unchecked(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
         let mut config: Self = toml::from_str(&text).map_err(|e| Error::bad_file(path, e.to_string()))?;
         let table: toml::Table = toml::from_str(&text).map_err(|e| Error::bad_file(path, e.to_string()))?;
@@ -124,7 +134,6 @@ impl FinetuneConfig {
         if config.network.step == 0 {
             config.network.step = config.start.step;
         }
-        config.validate()?;
         Ok(config)
     }
 

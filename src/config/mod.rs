@@ -6,9 +6,12 @@ mod diffusion;
 mod finetune;
 mod loss;
 mod package;
+mod pretext;
+mod pretrain;
 mod receptive_field;
 mod restain;
 mod segment;
+mod source;
 mod start;
 mod stream;
 mod tissue;
@@ -22,8 +25,11 @@ pub use loss::{LossConfig, SsMode};
 pub use package::{
     ClassRole, InputSpec, ModelClass, ModelPackage, NetworkSpec, Normalisation, Postprocessing, Task, WeightsSpec,
 };
+pub use pretext::{Denoised, DenoisingConfig, PretextConfig};
+pub use pretrain::{PretrainConfig, PretrainInput, PretrainTraining};
 pub use restain::Restain;
 pub use segment::{Area, SegmentConfig};
+pub use source::{FolderSource, GroupBy, SlidesSource, SourceConfig};
 pub use start::{NoiseProcess, Parts, StartConfig};
 pub use stream::{StreamConfig, TileBytes, display_bytes, parse_bytes};
 pub use tissue::TissueConfig;

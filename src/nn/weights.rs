@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use tch::{Kind, TchError, Tensor, nn};
 
 /// Tensors by name, on the CPU.
@@ -22,6 +23,14 @@ pub fn encode(vs: &nn::VarStore, kind: Kind) -> Result<Vec<u8>> {
 /// # Errors
 /// As [`encode`].
 pub fn encode_tensors(tensors: &Tensors, kind: Kind) -> Result<Vec<u8>> {
+    encode_described(tensors, kind, None)
+}
+
+/// As [`encode_tensors`], with one text under a name of its own in the file's header.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_described(tensors: &Tensors, kind: Kind, text: Option<(&str, String)>) -> Result<Vec<u8>> {
     const WHAT: &str = "writing the weights";
     let dtype = match kind {
         Kind::Float => Dtype::F32,
@@ -38,7 +47,18 @@ pub fn encode_tensors(tensors: &Tensors, kind: Kind) -> Result<Vec<u8>> {
     let copies: Vec<_> = tensors.iter().map(bytes).collect::<Result<_, TchError>>().map_err(Error::compute(WHAT))?;
     let views = copies.iter().map(|(name, shape, data)| Ok((name, TensorView::new(dtype, shape.clone(), data)?)));
     let views = views.collect::<Result<Vec<_>, safetensors::SafeTensorError>>().map_err(Error::compute(WHAT))?;
-    serialize(views, None).map_err(Error::compute(WHAT))
+    let header = text.map(|(name, text)| HashMap::from([(name.to_owned(), text)]));
+    serialize(views, header).map_err(Error::compute(WHAT))
+}
+
+/// The text under `name` in a safetensors file's header, if there is one.
+///
+/// # Errors
+/// [`Error::BadFile`] that names `path` if the bytes are not a safetensors file.
+pub fn description(bytes: &[u8], name: &str, path: &Path) -> Result<Option<String>> {
+    let (_, header) = SafeTensors::read_metadata(bytes)
+        .map_err(|e| Error::bad_file(path, format!("is not a safetensors file: {e}")))?;
+    Ok(header.metadata().as_ref().and_then(|entries| entries.get(name)).cloned())
 }
 
 /// The tensors of a safetensors file in their own kinds.

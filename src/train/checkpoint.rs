@@ -3,12 +3,12 @@
 use crate::config::FinetuneConfig;
 use crate::error::{Error, Result};
 use crate::nn::weights;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{Kind, Tensor};
 
 /// One line of `metrics.csv`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,11 +37,11 @@ pub struct EpochRow {
 /// step, so the step is all the state that the generators have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct State {
+pub struct RunState<C, R> {
     /// Version of this format: 1.
     pub format: u32,
     /// The configuration, to refuse a resumption under another one.
-    pub config: FinetuneConfig,
+    pub config: C,
     /// Batches taken.
     pub step: u64,
     /// Updates of the optimizer.
@@ -61,12 +61,15 @@ pub struct State {
     /// Seconds of training so far.
     pub seconds: f64,
     /// Finished epochs.
-    pub rows: Vec<EpochRow>,
+    pub rows: Vec<R>,
 }
 
-impl State {
+/// The numbers of a fine-tuning.
+pub type State = RunState<FinetuneConfig, EpochRow>;
+
+impl<C: Clone, R> RunState<C, R> {
     /// Before the first step.
-    pub fn new(config: &FinetuneConfig) -> Self {
+    pub fn new(config: &C) -> Self {
         Self {
             format: 1,
             config: config.clone(),
@@ -91,16 +94,20 @@ impl State {
 
 /// State and float32 tensors of a run: `live.` weights, `shadow.` moving averages, `first.` and `second.` moments.
 #[derive(Debug)]
-pub struct Checkpoint {
+pub struct Saved<C, R> {
     /// The numbers.
-    pub state: State,
+    pub state: RunState<C, R>,
     /// The tensors by name.
     pub tensors: BTreeMap<String, Tensor>,
 }
 
-const STATE: &str = "slidestream.state";
+/// A fine-tuning that can go on.
+pub type Checkpoint = Saved<FinetuneConfig, EpochRow>;
 
-impl Checkpoint {
+/// Name of the state in the file's header.
+pub(super) const STATE: &str = "slidestream.state";
+
+impl<C: Serialize + DeserializeOwned, R: Serialize + DeserializeOwned> Saved<C, R> {
     /// Writes a safetensors file with the state in its header. It is complete or absent: written beside, synced and
     /// renamed.
     ///
@@ -108,21 +115,7 @@ impl Checkpoint {
     /// A tensor cannot be copied; the disk is full or not writable.
     pub fn write(&self, path: &Path) -> Result<()> {
         let state = serde_json::to_string(&self.state).map_err(Error::compute("writing the checkpoint's state"))?;
-        let copy = |(name, tensor): (&String, &Tensor)| {
-            let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
-            let mut data = vec![0; tensor.numel() * 4];
-            tensor.f_copy_data_u8(&mut data, tensor.numel())?;
-            Ok((name.clone(), tensor.size().iter().map(|&n| n as usize).collect::<Vec<_>>(), data))
-        };
-        let copies: Result<Vec<_>, TchError> = self.tensors.iter().map(copy).collect();
-        let copies = copies.map_err(Error::compute("copying the weights"))?;
-        let views: Result<Vec<_>, _> = copies
-            .iter()
-            .map(|(name, shape, data)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), data)?)))
-            .collect::<Result<_, safetensors::SafeTensorError>>();
-        let header = HashMap::from([(STATE.to_owned(), state)]);
-        let bytes = serialize(views.map_err(Error::compute("writing a checkpoint"))?, Some(header));
-        write_whole(path, &bytes.map_err(Error::compute("writing a checkpoint"))?)
+        write_whole(path, &weights::encode_described(&self.tensors, Kind::Float, Some((STATE, state)))?)
     }
 
     /// Reads what [`write`](Self::write) wrote.
@@ -133,10 +126,9 @@ impl Checkpoint {
         let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
         let bad =
             |e: &dyn std::fmt::Display| Error::bad_file(path, format!("is not a checkpoint of this program: {e}"));
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| bad(&e))?;
-        let state = header.metadata().as_ref().and_then(|entries| entries.get(STATE));
+        let state = weights::description(&bytes, STATE, path).map_err(|e| bad(&e))?;
         let state = state.ok_or_else(|| bad(&"it has no state"))?;
-        let state: State = serde_json::from_str(state).map_err(|e| bad(&e))?;
+        let state: RunState<C, R> = serde_json::from_str(&state).map_err(|e| bad(&e))?;
         if state.format != 1 {
             return Err(bad(&format!("format {}, this program reads 1", state.format)));
         }

@@ -49,7 +49,9 @@ impl Loss {
         let mut terms = Vec::new();
         if config.ss > 0.0 {
             let value = match config.ss_mode {
-                SsMode::Patch => structural::over_patch(&log_p, &one_hot)?.f_mul(&cross_entropy(&log_p, &one_hot, pixels)?)?,
+                SsMode::Patch => {
+                    structural::over_patch(&log_p, &one_hot)?.f_mul(&cross_entropy(&log_p, &one_hot, pixels)?)?
+                }
                 SsMode::Local => structural::in_windows(&log_p, &one_hot)?,
             };
             terms.push(("ss", config.ss, value));

@@ -89,7 +89,10 @@ impl Optimizer {
         if self.frozen != frozen {
             self.frozen = frozen;
             for slot in self.slots.iter().filter(|slot| slot.freezable) {
-                let _ = slot.parameter.f_set_requires_grad(!frozen).map_err(Error::compute("freezing a part of the network"))?;
+                let _ = slot
+                    .parameter
+                    .f_set_requires_grad(!frozen)
+                    .map_err(Error::compute("freezing a part of the network"))?;
             }
         }
         Ok(())
@@ -227,111 +230,4 @@ pub fn learning_rate(config: &OptimizerConfig, step: u64, total: u64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tch::Device;
-    use tch::nn::OptimizerConfig as _;
-
-    fn config(kind: OptimizerKind, weight_decay: f64) -> OptimizerConfig {
-        OptimizerConfig { kind, weight_decay, betas: [0.5, 0.9], ..OptimizerConfig::default() }
-    }
-
-    /// A store with one matrix, and the loss whose gradient at `w` is `w^3 - 1`.
-    fn problem() -> (nn::VarStore, Tensor) {
-        let vs = nn::VarStore::new(Device::Cpu);
-        let w = vs.root().var_copy("w", &Tensor::from_slice(&[2.0_f32, -1.0, 0.5, 3.0]).view([2, 2]));
-        (vs, w)
-    }
-
-    fn loss(w: &Tensor) -> Tensor {
-        (w.pow_tensor_scalar(4.0) * 0.25 - w).sum(Kind::Float)
-    }
-
-    fn ours(config: &OptimizerConfig, steps: u64) -> Tensor {
-        let (vs, w) = problem();
-        let mut optimizer = Optimizer::new(config, &vs).unwrap();
-        for _ in 0..steps {
-            optimizer.zero_grad();
-            loss(&w).backward();
-            let norm = optimizer.gradient_norm().unwrap();
-            optimizer.step(0.05, norm).unwrap();
-        }
-        w.detach().copy()
-    }
-
-    #[test]
-    fn twenty_steps_agree_with_libtorchs_own() {
-        for (kind, decay) in [(OptimizerKind::Adam, 0.0), (OptimizerKind::Adam, 0.1), (OptimizerKind::Adamw, 0.1)] {
-            let (vs, w) = problem();
-            let mut torch = match kind {
-                OptimizerKind::Adam => {
-                    nn::Adam { beta1: 0.5, beta2: 0.9, wd: decay, eps: 1e-8, amsgrad: false }.build(&vs, 0.05)
-                }
-                OptimizerKind::Adamw => {
-                    nn::AdamW { beta1: 0.5, beta2: 0.9, wd: decay, eps: 1e-8, amsgrad: false }.build(&vs, 0.05)
-                }
-            }
-            .unwrap();
-            (0..20).for_each(|_| torch.backward_step(&loss(&w)));
-            let difference = (ours(&config(kind, decay), 20) - w.detach()).abs().max().double_value(&[]);
-            assert!(difference < 1e-6, "{kind:?} {decay}: {difference}");
-        }
-    }
-
-    #[test]
-    fn the_first_step_is_the_rate_along_the_gradients_sign() {
-        let moved = ours(&config(OptimizerKind::Adam, 0.0), 1) - problem().1.detach();
-        let want = Tensor::from_slice(&[-0.05_f32, 0.05, 0.05, -0.05]).view([2, 2]);
-        assert!((moved - want).abs().max().double_value(&[]) < 1e-6);
-    }
-
-    #[test]
-    fn a_restored_optimizer_goes_on_bit_by_bit() {
-        let all = ours(&config(OptimizerKind::Adamw, 0.1), 8);
-        let (vs, mut w) = problem();
-        let mut first = Optimizer::new(&config(OptimizerKind::Adamw, 0.1), &vs).unwrap();
-        let run = |optimizer: &mut Optimizer, w: &Tensor| {
-            optimizer.zero_grad();
-            loss(w).backward();
-            let norm = optimizer.gradient_norm().unwrap();
-            optimizer.step(0.05, norm).unwrap();
-        };
-        (0..5).for_each(|_| run(&mut first, &w));
-        let (state, kept) = (first.state(), w.detach().copy());
-        let (vs, fresh) = problem();
-        let mut second = Optimizer::new(&config(OptimizerKind::Adamw, 0.1), &vs).unwrap();
-        w = fresh;
-        tch::no_grad(|| w.copy_(&kept));
-        second.restore(&state, first.steps()).unwrap();
-        (0..3).for_each(|_| run(&mut second, &w));
-        assert!(w.detach().equal(&all));
-    }
-
-    #[test]
-    fn clipping_cuts_the_norm_and_keeps_the_direction() {
-        let (vs, w) = problem();
-        let mut optimizer =
-            Optimizer::new(&OptimizerConfig { clip_norm: 1.0, ..config(OptimizerKind::Adam, 0.0) }, &vs).unwrap();
-        loss(&w).backward();
-        let norm = optimizer.gradient_norm().unwrap();
-        assert!((norm - (49.0_f64 + 4.0 + 0.875_f64.powi(2) + 676.0).sqrt()).abs() < 1e-4, "{norm}");
-        optimizer.step(0.0, norm).unwrap();
-        let first = &optimizer.state()["first.w"];
-        assert!((first.norm().double_value(&[]) - 0.5).abs() < 1e-5, "half of a gradient of norm 1");
-    }
-
-    #[test]
-    fn the_rate_rises_then_falls_to_its_end() {
-        let config = OptimizerConfig {
-            rate: 1.0,
-            final_rate: 0.1,
-            warmup_steps: 4,
-            schedule: ScheduleKind::Cosine,
-            ..OptimizerConfig::default()
-        };
-        let rates: Vec<f64> = (0..=24).map(|step| learning_rate(&config, step, 24)).collect();
-        assert!((rates[0] - 0.2).abs() < 1e-12 && (rates[4] - 1.0).abs() < 1e-12);
-        assert!((rates[14] - 0.55).abs() < 1e-12 && (rates[24] - 0.1).abs() < 1e-12);
-        assert!(rates[..5].is_sorted() && rates[4..].is_sorted_by(|a, b| a > b));
-    }
-}
+mod tests;

@@ -1,13 +1,14 @@
-//! Weights to start a run from, and the account of what became of them.
+//! Weights to start a run from.
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, STATE};
+use super::pretrained::{PRETRAINED, Pretrained};
 use super::trainer::{BEST, LAST};
-use crate::config::{FinetuneConfig, NetworkSpec, NoiseProcess, Parts, StartConfig};
+use super::transfer::{Account, Fate, Transfer};
+use crate::config::{FinetuneConfig, NetworkSpec, NoiseProcess, Parts, PretextConfig, StartConfig};
 use crate::error::{Error, Result};
 use crate::infer::package::Package;
 use crate::nn::place;
 use crate::nn::weights::{self, Tensors};
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use tch::nn;
@@ -40,7 +41,9 @@ enum Place {
 }
 
 impl Place {
-    fn find(from: &Path) -> Result<Self> {
+    /// Of a run's folder: what a pre-training hands on, else the best and then the last checkpoint. The weights as trained
+    /// are in checkpoints only.
+    fn find(from: &Path, averaged: bool) -> Result<Self> {
         if from.is_file() {
             return Ok(Self::File(from.to_owned()));
         }
@@ -48,13 +51,15 @@ impl Place {
             if from.is_dir() || from.components().count() == 1 {
                 return Package::find(&from.display().to_string()).map(|package| Self::Package(Box::new(package)));
             }
-            let reason = "is not there; give a checkpoint, a run's folder, a model package or an installed model's name";
+            let reason =
+                "is not there; give a checkpoint, a run's folder, a model package or an installed model's name";
             return Err(Error::config("start.from", from.display(), reason));
         }
-        let names = [BEST, LAST];
+        let names = [PRETRAINED, BEST, LAST];
+        let names = if averaged { &names[..] } else { &names[1..] };
         let file = names.iter().map(|name| from.join(name)).find(|path| path.is_file());
         file.map(Self::File).ok_or_else(|| {
-            let reason = format!("holds neither {} nor a model.toml: it is no finished run", names.join(" nor "));
+            let reason = format!("holds neither {} nor model.toml: it is no run that got so far", names.join(" nor "));
             Error::config("start.from", from.display(), reason)
         })
     }
@@ -79,11 +84,12 @@ impl Source {
     /// It is not there, is of another format, or has no weights of this kind; [`Error::Config`] that names `start.sha256`
     /// if the file is another one.
     pub fn read(from: &Path, start: &StartConfig) -> Result<Self> {
-        let place = Place::find(from)?;
+        let place = Place::find(from, start.averaged)?;
         let path = place.file();
         let sha256 = sha256(&path)?;
         if let Some(want) = start.sha256.as_ref().filter(|want| !want.eq_ignore_ascii_case(&sha256)) {
-            let reason = format!("{} has {sha256}, so it is another file now; remove the key to take it", path.display());
+            let reason =
+                format!("{} has {sha256}, so it is another file now; remove the key to take it", path.display());
             return Err(Error::config("start.sha256", want, reason));
         }
         match place {
@@ -92,12 +98,12 @@ impl Source {
         }
     }
 
-    /// Sha256 of the file that `from` names.
+    /// Sha256 of the file that `start.from` names.
     ///
     /// # Errors
     /// It is not there or cannot be read.
-    pub fn fingerprint(from: &Path) -> Result<String> {
-        sha256(&Place::find(from)?.file())
+    pub fn fingerprint(from: &Path, start: &StartConfig) -> Result<String> {
+        sha256(&Place::find(from, start.averaged)?.file())
     }
 
     fn checkpoint(path: PathBuf, sha256: String, averaged: bool) -> Result<Self> {
@@ -106,6 +112,9 @@ impl Source {
             let reason = "a pickle can run any program when read; write its state dictionary with the Python package \
                           safetensors into a model package, see docs/finetune.md";
             return Err(Error::bad_file(path, reason));
+        }
+        if !is_segmentation(&path)? {
+            return Self::pretrained(path, sha256, averaged);
         }
         let checkpoint = Checkpoint::read(&path)?;
         let config = &checkpoint.state.config;
@@ -118,6 +127,31 @@ impl Source {
             process: config.start.process.clone(),
             tensors: checkpoint.part(if averaged { "shadow." } else { "live." }),
             path,
+        })
+    }
+
+    fn pretrained(path: PathBuf, sha256: String, averaged: bool) -> Result<Self> {
+        let Pretrained { info, tensors } =
+            if averaged { Pretrained::read(&path) } else { Pretrained::read_raw(&path) }?;
+        let process = match &info.pretext {
+            PretextConfig::Diffusion(config) => Some(NoiseProcess { steps: config.steps, schedule: config.schedule }),
+            PretextConfig::Denoising(_) => None,
+        };
+        Ok(Self {
+            kind: format!(
+                "{} pre-training `{}`, epoch {}, {} weights",
+                info.pretext.kind(),
+                info.name,
+                info.epoch,
+                info.weights
+            ),
+            path,
+            sha256,
+            network: info.network,
+            range: info.input.range,
+            mpp: info.input.mpp,
+            process,
+            tensors,
         })
     }
 
@@ -219,6 +253,15 @@ impl Source {
     }
 }
 
+/// Is the file the checkpoint of a fine-tuning? Its configuration names a model, a pre-training's does not.
+fn is_segmentation(path: &Path) -> Result<bool> {
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    let Some(text) = weights::description(&bytes, STATE, path)? else { return Ok(false) };
+    let state: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|e| Error::bad_file(path, format!("has a state that cannot be read: {e}")))?;
+    Ok(state.pointer("/config/model").is_some())
+}
+
 fn shallow((name, tensor): (&String, &tch::Tensor)) -> (String, tch::Tensor) {
     (name.clone(), tensor.shallow_clone())
 }
@@ -234,108 +277,6 @@ fn agree(theirs: &NetworkSpec, ours: &NetworkSpec, from: &dyn std::fmt::Display)
             Err(Error::config(field, after, reason))
         }
     }
-}
-
-/// What became of a tensor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fate {
-    /// Copied into the new network.
-    Taken,
-    /// Of the source only: not used.
-    Skipped,
-    /// Of the new network only: freshly drawn.
-    New,
-}
-
-/// One tensor of the source or of the new network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Account {
-    /// As in the files.
-    pub name: String,
-    /// Part of the network.
-    pub module: String,
-    /// `64x3x3x3`.
-    pub shape: String,
-    /// Numbers in it.
-    pub numbers: usize,
-    /// What became of it.
-    pub fate: Fate,
-    /// Why it was not taken.
-    pub reason: String,
-}
-
-impl Account {
-    fn of(name: &str, tensor: &tch::Tensor, fate: Fate, reason: &str) -> Self {
-        let shape: Vec<String> = tensor.size().iter().map(i64::to_string).collect();
-        let (module, reason) = (place::module(name).to_owned(), reason.to_owned());
-        Self { name: name.to_owned(), module, shape: shape.join("x"), numbers: tensor.numel(), fate, reason }
-    }
-}
-
-/// The account of all tensors, sorted by name: `transfer.csv`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Transfer {
-    /// One row a tensor and side.
-    pub rows: Vec<Account>,
-}
-
-impl Transfer {
-    /// Tensors and numbers of a fate.
-    pub fn total(&self, fate: Fate) -> (usize, usize) {
-        sum(self.rows.iter().filter(|row| row.fate == fate))
-    }
-
-    /// A table for people, one line a module, in the network's order.
-    pub fn table(&self) -> String {
-        const FATES: [Fate; 3] = [Fate::Taken, Fate::New, Fate::Skipped];
-        let mut modules: Vec<&str> = Vec::new();
-        for row in &self.rows {
-            if !modules.contains(&row.module.as_str()) {
-                modules.push(&row.module);
-            }
-        }
-        let order = ["init_conv", "time_mlp", "downs", "mid_block1", "mid_attn", "mid_block2", "ups", "final_conv"];
-        let rank = |module: &str| order.iter().position(|o| module.split('.').next() == Some(o)).unwrap_or(order.len());
-        modules.sort_by_key(|module| rank(module));
-        let cells = |(tensors, numbers): (usize, usize)| match tensors {
-            0 => format!("{:>4} {:>12}", "-", "-"),
-            _ => format!("{tensors:>4} {:>12}", grouped(numbers)),
-        };
-        let line = |name: &str, of: &dyn Fn(Fate) -> (usize, usize)| {
-            format!("  {name:<12}{}", FATES.map(|fate| format!("{}  ", cells(of(fate)))).concat()).trim_end().to_owned()
-        };
-        let head = format!("  {:<12}{:>17}  {:>17}  {:>17}", "tensors of", "taken", "new", "skipped");
-        let rows = modules.iter().map(|module| {
-            line(module, &|fate| sum(self.rows.iter().filter(|row| row.module == *module && row.fate == fate)))
-        });
-        let lines: Vec<String> = std::iter::once(head).chain(rows).collect();
-        [lines.join("\n"), line("all", &|fate| self.total(fate))].join("\n")
-    }
-
-    /// `transfer.csv`, whole.
-    ///
-    /// # Errors
-    /// The disk is full or not writable.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        let mut file = csv::Writer::from_writer(Vec::new());
-        for row in &self.rows {
-            file.serialize(row).map_err(Error::compute("writing transfer.csv"))?;
-        }
-        let bytes = file.into_inner().map_err(|e| Error::io("write", path)(e.into_error()))?;
-        super::write_whole(path, &bytes)
-    }
-}
-
-fn sum<'a>(rows: impl Iterator<Item = &'a Account>) -> (usize, usize) {
-    rows.fold((0, 0), |(tensors, numbers), row| (tensors + 1, numbers + row.numbers))
-}
-
-/// `31,192,776`.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let parts: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|part| std::str::from_utf8(part).unwrap_or("")).collect();
-    parts.join(",")
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ use crate::config::FinetuneConfig;
 use crate::data::{Batch, CropPlan, Dataset, Loader, Sampler, Split, SplitTable, pixel_size, sampler::strata};
 use crate::error::{Error, Result};
 use crate::train::device::{self, Device, set_threads};
-use crate::train::{BEST, Checkpoint, EpochRow, Event, Fate, LAST, Predictor, Timing, Trainer, boundary_px, write_whole};
+use crate::train::{
+    BEST, Checkpoint, EpochRow, Event, Fate, LAST, Predictor, Timing, Trainer, boundary_px, write_whole,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -101,8 +103,11 @@ pub fn finetune(options: &FinetuneOptions, stop: &AtomicBool, tell: &mut dyn FnM
         let transfer = trainer.start_from(source)?;
         transfer.write(&options.out.join("transfer.csv"))?;
         let (tensors, numbers) = transfer.total(Fate::Taken);
-        let text = format!("{}
-took over {tensors} tensors with {numbers} numbers; all of them: transfer.csv", transfer.table());
+        let text = format!(
+            "{}
+took over {tensors} tensors with {numbers} numbers; all of them: transfer.csv",
+            transfer.table()
+        );
         tell(Progress::Note(text));
     }
     let last = options.out.join(LAST);

@@ -51,7 +51,7 @@ fn again(config: &mut FinetuneConfig, saved: &FinetuneConfig) -> Result<()> {
         return Err(Error::config("start.from", name(config), reason));
     };
     let same = Some(from) == saved.start.from.as_ref();
-    let now = if from.exists() || !same { Some(Source::fingerprint(from)?) } else { None };
+    let now = if from.exists() || !same { Some(Source::fingerprint(from, &config.start)?) } else { None };
     if now.is_some() && now != saved.start.sha256 {
         let reason = format!(
             "the run started from {} with sha256 {}; give that file, or start a new run",

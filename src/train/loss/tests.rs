@@ -102,7 +102,8 @@ fn related_losses_meet_where_they_should() {
 
 #[test]
 fn a_local_error_weighs_its_own_pixel_and_not_those_far_away() {
-    let labels = Tensor::from_slice(&(0..40 * 40).map(|i| i64::from(i % 40 >= 20)).collect::<Vec<_>>()).view([1, 40, 40]);
+    let labels =
+        Tensor::from_slice(&(0..40 * 40).map(|i| i64::from(i % 40 >= 20)).collect::<Vec<_>>()).view([1, 40, 40]);
     let sure = labels.one_hot(2).permute([0, 3, 1, 2]).to_kind(Kind::Double) * 8.0 - 4.0;
     let gradient = |term: &str| {
         // One wrong pixel in the corner.

@@ -87,7 +87,9 @@ fn the_encoder_alone_leaves_the_decoder_as_drawn() {
     let transfer = source(&spec, tensors).transfer(&vs, Parts::Encoder).unwrap();
     let now = vs.variables();
     assert!(now["net.ups.0.0.block1.proj.weight"].equal(&fresh));
-    assert!(now["net.mid_block2.block2.proj.weight"].equal(&pretrained.variables()["net.mid_block2.block2.proj.weight"]));
+    assert!(
+        now["net.mid_block2.block2.proj.weight"].equal(&pretrained.variables()["net.mid_block2.block2.proj.weight"])
+    );
     let row = transfer.rows.iter().find(|row| row.module == "ups.0" && row.fate == Fate::Skipped).unwrap();
     assert!(row.reason.contains("start.parts"), "{row:?}");
     let taken = now.iter().filter(|(name, _)| place::is_encoder(name)).count();
@@ -118,7 +120,8 @@ fn a_network_left_out_is_the_sources_and_keeps_the_runs_step() {
 
 #[test]
 fn another_network_or_range_is_refused_with_both_values_and_the_cure() {
-    let refused = |config: &mut FinetuneConfig| source(&small(), Tensors::new()).settle(config).unwrap_err().to_string();
+    let refused =
+        |config: &mut FinetuneConfig| source(&small(), Tensors::new()).settle(config).unwrap_err().to_string();
     let mut other = config(&NetworkSpec { multipliers: vec![1, 2, 4], ..small() });
     let error = refused(&mut other);
     assert!(error.contains("`network.multipliers` is [1,2,4]") && error.contains("[1,2] in pre"), "{error}");
@@ -162,6 +165,32 @@ fn noise_needs_a_process_and_takes_the_sources() {
     (config.start.step, config.network.step, config.start.process) = (30, 30, None);
     let beyond = knowing.settle(&mut config).unwrap_err().to_string();
     assert!(beyond.contains("`start.step` is 30") && beyond.contains("30 steps"), "{beyond}");
+}
+
+#[test]
+fn a_pre_training_gives_its_network_its_process_and_its_weights() {
+    use crate::config::{DiffusionConfig, PretrainConfig};
+    use crate::train::PretrainedInfo;
+    let text = "name = 'pre'\n[input]\nmpp = 2.0\n[network]\ndim = 8\nmultipliers = [1, 2]\n[[source]]\nkind = 'folder'\npath = 'x'";
+    let mut pre: PretrainConfig = toml::from_str(text).unwrap();
+    let process = NoiseProcess { steps: 77, schedule: crate::config::NoiseSchedule::Cosine { offset: 0.008 } };
+    let NoiseProcess { steps, schedule } = process;
+    pre.pretext = PretextConfig::Diffusion(DiffusionConfig { steps, schedule, ..DiffusionConfig::default() });
+    let dir = tempfile::tempdir().unwrap();
+    let tensors: Tensors = network(&pre.network, 3).variables().into_iter().collect();
+    let info = PretrainedInfo::of(&pre, &[], Vec::new());
+    Pretrained { info, tensors: tensors.iter().map(shallow).collect() }.write(&dir.path().join(PRETRAINED)).unwrap();
+    let start = StartConfig { noise: true, step: 76, ..config(&small()).start };
+    for from in [dir.path().to_owned(), dir.path().join(PRETRAINED)] {
+        let source = Source::read(&from, &start).unwrap();
+        assert_eq!((&source.network, source.mpp, source.process.as_ref()), (&small(), 2.0, Some(&process)));
+        let vs = network(&small(), 2);
+        source.transfer(&vs, Parts::All).unwrap();
+        assert!(vs.variables()["net.time_mlp.1.weight"].equal(&tensors["net.time_mlp.1.weight"]));
+    }
+    let raw = StartConfig { averaged: false, ..start };
+    let error = Source::read(&dir.path().join(PRETRAINED), &raw).unwrap_err().to_string();
+    assert!(error.contains("best.safetensors"), "{error}");
 }
 
 #[test]

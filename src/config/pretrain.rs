@@ -1,0 +1,283 @@
+//! `slidestream pretrain CONFIG.toml`: images, task, network and schedule of one pre-training.
+
+use super::augment::AugmentConfig;
+use super::finetune::within;
+use super::training::{InitKind, OptimizerConfig, Precision, Select, divisible};
+use super::{GroupBy, NetworkSpec, PretextConfig, SourceConfig};
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// One pre-training. Everything that can change a number is in here; paths are relative to the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PretrainConfig {
+    /// Decides the initial weights, the split, the crops, their noise and their steps.
+    #[serde(default)]
+    pub seed: u64,
+    /// Short name, for the default output folder and the record.
+    pub name: String,
+    /// What the network sees.
+    pub input: PretrainInput,
+    /// What it is asked.
+    #[serde(default)]
+    pub pretext: PretextConfig,
+    /// The network, trained from `training.init`.
+    #[serde(default)]
+    pub network: NetworkSpec,
+    /// Random changes of the crops.
+    #[serde(default)]
+    pub augment: AugmentConfig,
+    /// Optimizer and learning rate.
+    #[serde(default)]
+    pub optimizer: OptimizerConfig,
+    /// Length, batch, averaging, validation.
+    #[serde(default)]
+    pub training: PretrainTraining,
+    /// Where the images come from.
+    pub source: Vec<SourceConfig>,
+}
+
+/// What the network sees.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PretrainInput {
+    /// Micrometres per pixel.
+    pub mpp: f64,
+    /// Pixel values 0 and 255 are mapped to these. Fine-tuning must use the same (trap 1); sampling needs the default.
+    #[serde(default = "signed")]
+    pub range: [f32; 2],
+}
+
+fn signed() -> [f32; 2] {
+    [-1.0, 1.0]
+}
+
+/// Length, batch, averaging, validation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PretrainTraining {
+    /// Epochs.
+    pub epochs: u64,
+    /// Steps an epoch; 0 for as many as the training images fill. Slides fill none, so with them it must be given.
+    pub steps_per_epoch: u64,
+    /// Crops in memory at once.
+    pub batch: usize,
+    /// Batches that one step is made of: their gradients are averaged.
+    pub accumulate: usize,
+    /// Edge of the crops in pixels.
+    pub crop_px: u32,
+    /// Initial weights.
+    pub init: InitKind,
+    /// Decay of the moving average of the weights, which is what is validated and handed on; 0 for none.
+    pub ema: f64,
+    /// What chooses the best epoch: `val_loss` or `last`.
+    pub select: Select,
+    /// Arithmetic.
+    pub precision: Precision,
+    /// Steps in a row with a loss or gradient that is not finite after which the run stops.
+    pub max_bad_steps: u64,
+    /// Share of the images that is held out, whole groups at a time; 0 for none, and then `select` must be `last`.
+    pub val_share: f64,
+    /// Crops of the held-out images that each validation looks at: the same ones every time.
+    pub val_crops: usize,
+    /// Noise levels at which it looks at each crop; all together are an even grid over the levels (trap 13).
+    pub val_levels: usize,
+    /// Epochs between validations; the last epoch is always validated.
+    pub validate_every: u64,
+    /// Epochs between sample sheets; 0 for one at the end.
+    pub sheet_every: u64,
+    /// Threads that prepare crops; they change no number.
+    pub loader_threads: usize,
+    /// Pixels being decoded and crops waiting, in mebibytes; changes no number.
+    pub memory_mb: u64,
+    /// Decoded images of folders that are kept, in mebibytes; changes no number.
+    pub cache_mb: u64,
+}
+
+impl Default for PretrainTraining {
+    fn default() -> Self {
+        Self {
+            epochs: 100,
+            steps_per_epoch: 0,
+            batch: 8,
+            accumulate: 1,
+            crop_px: 256,
+            init: InitKind::Default,
+            ema: 0.9999,
+            select: Select::ValLoss,
+            precision: Precision::F32,
+            max_bad_steps: 20,
+            val_share: 0.1,
+            val_crops: 64,
+            val_levels: 4,
+            validate_every: 1,
+            sheet_every: 10,
+            loader_threads: 1,
+            memory_mb: 512,
+            cache_mb: 1024,
+        }
+    }
+}
+
+impl PretrainConfig {
+    /// Reads a TOML file. Relative paths of the sources are taken from the file's folder.
+    ///
+    /// # Errors
+    /// The file cannot be read; a key is unknown or missing; a value fails [`validate`](Self::validate).
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let mut config: Self = toml::from_str(&text).map_err(|e| Error::bad_file(path, e.to_string()))?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        config.source.iter_mut().for_each(|source| source.anchor(base));
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Crops a step.
+    pub fn crops_per_step(&self) -> usize {
+        self.training.batch * self.training.accumulate
+    }
+
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that names the field.
+    pub fn validate(&self) -> Result<()> {
+        if self.name.is_empty() || self.name.contains(['/', '\\']) {
+            return Err(Error::config("name", &self.name, "must be a folder name"));
+        }
+        within("input.mpp", self.input.mpp, 1e-3, 1e3)?;
+        if self.input.range[0] >= self.input.range[1] {
+            return Err(Error::config("input.range", self.input.range[1], "must be above the lower end"));
+        }
+        self.network.validate()?;
+        if self.network.is_torchscript() {
+            return Err(Error::config("network.kind", &self.network.kind, "only `unet` can be trained"));
+        }
+        self.pretext.validate(self.network.time_embedding)?;
+        self.augment.validate()?;
+        if self.augment.restain.probability > 0.0 {
+            let reason = "re-staining needs the masks of nuclei, which unlabelled images lack; leave it at 0";
+            return Err(Error::config("augment.restain.probability", self.augment.restain.probability, reason));
+        }
+        self.optimizer.validate()?;
+        self.training.validate(self.network.multipliers.len())?;
+        if self.source.is_empty() {
+            return Err(Error::config("source", "[]", "give at least one [[source]]"));
+        }
+        for source in &self.source {
+            source.validate()?;
+            if matches!(source, SourceConfig::Slides(_)) && self.training.steps_per_epoch == 0 {
+                let reason = "slides have no number of crops that would fill an epoch; say how many steps it has";
+                return Err(Error::config("training.steps_per_epoch", 0, reason));
+            }
+        }
+        let one = matches!(&self.source[..], [source] if *source.group() == GroupBy::Source);
+        if one && self.training.val_share > 0.0 {
+            let reason =
+                "one group cannot be divided; group by `file`, a pattern or a column, or set training.val_share to 0";
+            return Err(Error::config("source.group", "source", reason));
+        }
+        Ok(())
+    }
+}
+
+impl PretrainTraining {
+    fn validate(&self, levels: usize) -> Result<()> {
+        within("training.epochs", self.epochs as f64, 1.0, 1e6)?;
+        within("training.batch", self.batch as f64, 1.0, 4096.0)?;
+        within("training.accumulate", self.accumulate as f64, 1.0, 4096.0)?;
+        within("training.ema", self.ema, 0.0, 0.999_999)?;
+        within("training.max_bad_steps", self.max_bad_steps as f64, 1.0, 1e6)?;
+        within("training.val_share", self.val_share, 0.0, 0.9)?;
+        within("training.val_crops", self.val_crops as f64, 1.0, 1e5)?;
+        within("training.val_levels", self.val_levels as f64, 1.0, 1e4)?;
+        within("training.validate_every", self.validate_every as f64, 1.0, 1e6)?;
+        within("training.loader_threads", self.loader_threads as f64, 1.0, 256.0)?;
+        within("training.memory_mb", self.memory_mb as f64, 1.0, 1e7)?;
+        match self.select {
+            Select::ValDice => {
+                let reason = "nothing is segmented here; use `val_loss` or `last`";
+                return Err(Error::config("training.select", "val_dice", reason));
+            }
+            Select::ValLoss if self.val_share == 0.0 => {
+                let reason = "nothing is held out to choose by (`training.val_share` is 0); use `last`";
+                return Err(Error::config("training.select", "val_loss", reason));
+            }
+            Select::ValLoss | Select::Last => {}
+        }
+        divisible("training.crop_px", self.crop_px, levels)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = r#"
+        name = "toy"
+        [input]
+        mpp = 1.0
+        [pretext]
+        kind = "diffusion"
+        steps = 100
+        [[source]]
+        kind = "folder"
+        path = "images"
+        group = { pattern = '__(G[A-Za-z]+\d+)-' }
+        [[source]]
+        kind = "slides"
+        paths = ["a.svs", "/b"]
+        weight = 3.0
+        [training]
+        steps_per_epoch = 10
+    "#;
+
+    #[test]
+    fn a_short_file_is_enough_and_survives_being_written() {
+        let config: PretrainConfig = toml::from_str(SMALL).unwrap();
+        config.validate().unwrap();
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(toml::from_str::<PretrainConfig>(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn relative_paths_are_taken_from_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run.toml");
+        std::fs::write(&path, SMALL).unwrap();
+        let config = PretrainConfig::read(&path).unwrap();
+        let SourceConfig::Slides(slides) = &config.source[1] else { panic!("slides") };
+        assert_eq!(slides.paths, [dir.path().join("a.svs"), "/b".into()]);
+    }
+
+    #[test]
+    fn a_bad_value_is_named() {
+        type Change = fn(&mut PretrainConfig);
+        let spoil: [(&str, Change); 8] = [
+            ("training.crop_px", |c| c.training.crop_px = 250),
+            ("training.select", |c| c.training.val_share = 0.0),
+            ("training.select", |c| c.training.select = Select::ValDice),
+            ("training.steps_per_epoch", |c| c.training.steps_per_epoch = 0),
+            ("network.time_embedding", |c| c.network.time_embedding = false),
+            ("augment.restain.probability", |c| c.augment.restain.probability = 0.5),
+            ("source.weight", |c| {
+                if let SourceConfig::Folder(folder) = &mut c.source[0] {
+                    folder.weight = 0.0;
+                }
+            }),
+            ("source.index", |c| {
+                if let SourceConfig::Folder(folder) = &mut c.source[0] {
+                    folder.group = GroupBy::Column("patient".into());
+                }
+            }),
+        ];
+        for (field, change) in spoil {
+            let mut config: PretrainConfig = toml::from_str(SMALL).unwrap();
+            change(&mut config);
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(field), "{message}");
+        }
+    }
+}
