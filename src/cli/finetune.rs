@@ -15,7 +15,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[command(after_help = "Examples:
   slidestream finetune configs/he-nuclei.toml --out runs/he-nuclei
   slidestream finetune configs/he-nuclei.toml --out runs/he-nuclei --resume
-  slidestream finetune mine.toml --data /data/nuclei --device cuda --precision bf16")]
+  slidestream finetune mine.toml --data /data/nuclei --device cuda --precision bf16
+  slidestream finetune configs/glands.toml --from runs/pretrain --out runs/glands
+  slidestream finetune configs/glands.toml --from runs/pretrain --loss ss+focal --lambda 0.5 --out runs/lambda-0.5
+  slidestream finetune configs/glands.toml --loss ce --out runs/scratch-ce")]
 pub struct FinetuneArgs {
     /// The run: data, network, augmentation, loss, schedule.
     config: PathBuf,
@@ -40,6 +43,15 @@ pub struct FinetuneArgs {
     /// Epochs, instead of the configuration's `training.epochs`.
     #[arg(long)]
     epochs: Option<u64>,
+    /// Take over the weights of a checkpoint, a run's folder, a model package or an installed model; the head is new.
+    #[arg(long, value_name = "WEIGHTS")]
+    from: Option<PathBuf>,
+    /// Terms of the loss, joined by `+`: ss, focal, ce, dice, tversky; instead of the configuration's weights.
+    #[arg(long, value_name = "TERMS")]
+    loss: Option<String>,
+    /// Weight of the last term of --loss; the others have 1.
+    #[arg(long, requires = "loss")]
+    lambda: Option<f64>,
     /// Seed, instead of the configuration's.
     #[arg(long)]
     seed: Option<u64>,
@@ -61,13 +73,20 @@ fn precision(name: &str) -> Result<Precision, String> {
 /// # Errors
 /// Those of [`finetune`].
 pub fn run(args: FinetuneArgs) -> Result<ExitCode> {
-    let mut config = FinetuneConfig::read(&args.config)?;
+    let mut config = FinetuneConfig::read_unchecked(&args.config)?;
     if let Some(data) = args.data {
         config.data.root = data;
     }
     config.training.precision = args.precision.unwrap_or(config.training.precision);
     config.training.epochs = args.epochs.unwrap_or(config.training.epochs);
     config.seed = args.seed.unwrap_or(config.seed);
+    if let Some(formula) = &args.loss {
+        config.loss.choose(formula, args.lambda)?;
+    }
+    if args.from.is_some() {
+        config.start.from.clone_from(&args.from);
+    }
+    config.validate()?;
     let shown = if args.config.is_absolute() {
         args.config.file_name().unwrap_or_default().as_ref()
     } else {
@@ -77,6 +96,9 @@ pub fn run(args: FinetuneArgs) -> Result<ExitCode> {
     for (flag, value) in [("epochs", args.epochs), ("seed", args.seed)] {
         command.extend(value.map(|value| format!(" --{flag} {value}")));
     }
+    command.extend(args.from.map(|from| format!(" --from {}", from.display())));
+    command.extend(args.loss.map(|loss| format!(" --loss {loss}")));
+    command.extend(args.lambda.map(|lambda| format!(" --lambda {lambda}")));
     let out = args.out.unwrap_or_else(|| PathBuf::from("runs").join(&config.model.name));
     let options =
         FinetuneOptions { config, out, resume: args.resume, device: args.device, threads: args.threads, command };

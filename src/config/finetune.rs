@@ -2,8 +2,8 @@
 
 use super::augment::AugmentConfig;
 use super::dataset::DataConfig;
-use super::training::{Balance, LossConfig, OptimizerConfig, TrainingConfig, divisible};
-use super::{NetworkSpec, Postprocessing};
+use super::training::{Balance, OptimizerConfig, TrainingConfig, divisible};
+use super::{LossConfig, NetworkSpec, Postprocessing, StartConfig};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -19,9 +19,15 @@ pub struct FinetuneConfig {
     pub model: OutputModel,
     /// Images and masks.
     pub data: DataConfig,
-    /// The network, trained from `init`.
+    /// Weights to start from, and how the parts of the network follow.
+    #[serde(default)]
+    pub start: StartConfig,
+    /// The network; without this table it is that of `start.from`, or else the published one.
     #[serde(default)]
     pub network: NetworkSpec,
+    /// Did the file have a table `[network]`?
+    #[serde(skip)]
+    pub network_given: bool,
     /// What the network sees at inference.
     pub input: TrainInput,
     /// Random changes of the training crops.
@@ -101,21 +107,42 @@ pub struct TrainInput {
 }
 
 impl FinetuneConfig {
-    /// Reads a TOML file. A relative `data.root` is taken from the file's folder.
+    /// Reads a TOML file. A relative `data.root` or `start.from` is taken from the file's folder.
     ///
     /// # Errors
     /// The file cannot be read; a key is unknown or missing; a value fails [`validate`](Self::validate).
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-        let mut config: Self = toml::from_str(&text).map_err(|e| Error::bad_file(path, e.to_string()))?;
-        if config.data.root.is_relative() {
-            config.data.root = path.parent().unwrap_or(Path::new("")).join(&config.data.root);
-        }
+        let config = Self::read_unchecked(path)?;
         config.validate()?;
         Ok(config)
     }
 
-    /// Checks every value.
+    /// As [`read`](Self::read) without checking values, for a caller that changes some of them first.
+    ///
+    /// # Errors
+    /// The file cannot be read; a key is unknown or missing.
+    pub fn read_unchecked(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let mut config: Self = toml::from_str(&text).map_err(|e| Error::bad_file(path, e.to_string()))?;
+        let table: toml::Table = toml::from_str(&text).map_err(|e| Error::bad_file(path, e.to_string()))?;
+        config.network_given = table.contains_key("network");
+        let folder = path.parent().unwrap_or(Path::new(""));
+        if config.data.root.is_relative() {
+            config.data.root = folder.join(&config.data.root);
+        }
+        config.start.relative_to(folder);
+        if config.network.step == 0 {
+            config.network.step = config.start.step;
+        }
+        Ok(config)
+    }
+
+    /// Is the network still to be taken from `start.from`?
+    pub fn network_open(&self) -> bool {
+        self.start.from.is_some() && !self.network_given
+    }
+
+    /// Checks every value; what depends on the network only once this is known.
     ///
     /// # Errors
     /// [`Error::Config`] that names the field.
@@ -124,12 +151,17 @@ impl FinetuneConfig {
             return Err(Error::config("model.name", &self.model.name, "must be a folder name"));
         }
         self.data.validate()?;
-        self.network.validate()?;
-        self.input.validate(self.network.multipliers.len())?;
+        let levels = if self.network_open() { 1 } else { self.network.multipliers.len() };
+        self.start.validate(self.training.epochs)?;
+        if !self.network_open() {
+            self.network.validate()?;
+            self.start.validate_with(&self.network)?;
+        }
+        self.input.validate(levels)?;
         self.augment.validate()?;
         self.loss.validate(self.data.labels.classes())?;
         self.optimizer.validate()?;
-        self.training.validate(self.network.multipliers.len())?;
+        self.training.validate(levels)?;
         if self.training.balance == Balance::Style && self.data.style.is_none() {
             return Err(Error::config("training.balance", "style", "needs a column in `data.style`"));
         }

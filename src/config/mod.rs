@@ -4,6 +4,7 @@ mod augment;
 mod dataset;
 mod diffusion;
 mod finetune;
+mod loss;
 mod package;
 mod pretext;
 mod pretrain;
@@ -11,6 +12,7 @@ mod receptive_field;
 mod restain;
 mod segment;
 mod source;
+mod start;
 mod stream;
 mod tissue;
 mod training;
@@ -19,6 +21,7 @@ pub use augment::AugmentConfig;
 pub use dataset::{DataConfig, Labels};
 pub use diffusion::{DiffusionConfig, NoiseSchedule, Predict, StepDraw, StepWeight};
 pub use finetune::{FinetuneConfig, OutputModel, Stored, TrainInput};
+pub use loss::{LossConfig, SsMode};
 pub use package::{
     ClassRole, InputSpec, ModelClass, ModelPackage, NetworkSpec, Normalisation, Postprocessing, Task, WeightsSpec,
 };
@@ -27,8 +30,9 @@ pub use pretrain::{PretrainConfig, PretrainInput, PretrainTraining};
 pub use restain::Restain;
 pub use segment::{Area, SegmentConfig};
 pub use source::{FolderSource, GroupBy, SlidesSource, SourceConfig};
+pub use start::{NoiseProcess, Parts, StartConfig};
 pub use stream::{StreamConfig, TileBytes, display_bytes, parse_bytes};
 pub use tissue::TissueConfig;
 pub use training::{
-    Balance, InitKind, LossConfig, OptimizerConfig, OptimizerKind, Precision, ScheduleKind, Select, TrainingConfig,
+    Balance, InitKind, OptimizerConfig, OptimizerKind, Precision, ScheduleKind, Select, TrainingConfig,
 };

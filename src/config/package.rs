@@ -66,8 +66,11 @@ pub struct NetworkSpec {
     pub attention: bool,
     /// Join the full-resolution features to the decoder; the published network computes and drops them.
     pub full_resolution_skip: bool,
-    /// Time embedding in every residual block; a segmentation network is fed the constant step 0.
+    /// Time embedding in every residual block; a segmentation network is fed the constant `step`.
     pub time_embedding: bool,
+    /// Diffusion step, from 0, that the network is fed where none is given: at inference always.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub step: u32,
 }
 
 impl Default for NetworkSpec {
@@ -80,8 +83,14 @@ impl Default for NetworkSpec {
             attention: true,
             full_resolution_skip: false,
             time_embedding: true,
+            step: 0,
         }
     }
+}
+
+/// Packages of step 0 do not name it, so that older programs read them.
+fn is_zero(step: &u32) -> bool {
+    *step == 0
 }
 
 /// What the network wants to see.
@@ -246,6 +255,10 @@ impl NetworkSpec {
         if self.multipliers.len() < 2 || self.multipliers.iter().any(|&m| m < 1) {
             let value = format!("{:?}", self.multipliers);
             return Err(Error::config("network.multipliers", value, "at least two whole numbers of 1 or more"));
+        }
+        if self.step > 0 && !self.time_embedding {
+            let reason = "a network without a time embedding takes no diffusion steps";
+            return Err(Error::config("network.step", self.step, reason));
         }
         Ok(())
     }

@@ -1,32 +1,8 @@
-//! Loss, optimizer and course of a training run.
+//! Optimizer and course of a training run.
 
 use super::finetune::within;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
-
-/// Weights of the terms of the loss; terms of weight 0 are not computed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LossConfig {
-    /// Structural-similarity-weighted cross-entropy (GenSelfDiff-HIS, eq. 8-10).
-    pub ss: f64,
-    /// Focal loss.
-    pub focal: f64,
-    /// Exponent of the focal loss.
-    pub gamma: f64,
-    /// Cross-entropy.
-    pub ce: f64,
-    /// Soft Dice over the classes other than background.
-    pub dice: f64,
-    /// Weight of each class in `ce`; empty for 1 each.
-    pub class_weights: Vec<f64>,
-}
-
-impl Default for LossConfig {
-    fn default() -> Self {
-        Self { ss: 1.0, focal: 1.0, gamma: 2.0, ce: 0.0, dice: 0.0, class_weights: Vec::new() }
-    }
-}
 
 /// Update rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,31 +166,6 @@ pub(super) fn divisible(field: &str, value: u32, levels: usize) -> Result<()> {
         return Err(Error::config(field, value, format!("must be a multiple of {unit} for {levels} levels")));
     }
     Ok(())
-}
-
-impl LossConfig {
-    /// Checks every value for a network of `classes` planes.
-    ///
-    /// # Errors
-    /// [`Error::Config`] that names the field.
-    pub fn validate(&self, classes: usize) -> Result<()> {
-        let terms = [("loss.ss", self.ss), ("loss.focal", self.focal), ("loss.ce", self.ce), ("loss.dice", self.dice)];
-        for (field, value) in terms {
-            within(field, value, 0.0, f64::MAX)?;
-        }
-        if terms.iter().all(|term| term.1 == 0.0) {
-            return Err(Error::config("loss", "all 0", "one term needs a weight above 0"));
-        }
-        within("loss.gamma", self.gamma, 0.0, 10.0)?;
-        if !self.class_weights.is_empty() && self.class_weights.len() != classes {
-            let reason = format!("needs {classes} values, background first");
-            return Err(Error::config("loss.class_weights", format!("{:?}", self.class_weights), reason));
-        }
-        for &weight in &self.class_weights {
-            within("loss.class_weights", weight, 1e-6, f64::MAX)?;
-        }
-        Ok(())
-    }
 }
 
 impl OptimizerConfig {

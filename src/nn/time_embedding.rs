@@ -35,9 +35,9 @@ fn sinusoids(steps: &Tensor, dim: i64) -> Result<Tensor> {
     Tensor::f_cat(&[angles.f_sin()?, angles.f_cos()?], 1)
 }
 
-/// Step 0 for one image: what a segmentation network is fed.
-pub(super) fn step_zero(device: Device) -> Result<Tensor> {
-    Tensor::f_zeros([1], (Kind::Int64, device))
+/// A step for one image: what a segmentation network is fed.
+pub(super) fn one_step(step: u32, device: Device) -> Result<Tensor> {
+    Tensor::f_full([1], i64::from(step), (Kind::Int64, device))
 }
 
 #[cfg(test)]

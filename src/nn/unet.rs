@@ -3,7 +3,7 @@
 use super::attention::Attention;
 use super::blocks::{ResBlock, Widths};
 use super::layers::{Conv, Kernel, Norm, Result as TchResult};
-use super::time_embedding::{TimeEmbedding, step_zero};
+use super::time_embedding::{TimeEmbedding, one_step};
 use super::{Init, Mode, torch_error};
 use crate::config::NetworkSpec;
 use crate::error::{Error, Result};
@@ -113,7 +113,7 @@ impl UNet {
     }
 
     /// `x` is `[N, 3, H, W]` with H and W multiples of [`NetworkSpec::stride_px`]; `steps` the diffusion step of each
-    /// image, `[N]` of int64 from 0, or `None` for step 0, the clean image of segmentation. Gives float32
+    /// image, `[N]` of int64 from 0, or `None` for the specification's step, as in segmentation. Gives float32
     /// `[N, out_channels, H, W]`: predicted noise, or logits.
     ///
     /// # Errors
@@ -145,20 +145,7 @@ impl UNet {
     pub(crate) fn logits(&self, x: &Tensor, steps: Option<&Tensor>, mode: Mode) -> TchResult<Tensor> {
         let time = self.embed(steps, x.device())?;
         let time = time.as_ref();
-        let mut x = self.stem.forward(&x.f_to_kind(mode.compute)?, mode)?;
-        let mut skips = Vec::with_capacity(self.downs.len());
-        for stage in &self.downs {
-            x = stage.features(&x, time, mode)?;
-            skips.push(x.shallow_clone());
-            if let Some(resize) = &stage.resize {
-                x = resize.forward(&x, mode)?;
-            }
-        }
-        x = self.mid.0.forward(&x, time, mode)?;
-        if let Some(attention) = &self.mid.1 {
-            x = attention.forward(x, mode)?;
-        }
-        x = self.mid.2.forward(&x, time, mode)?;
+        let (mut x, mut skips) = self.encode(x, time, mode)?;
         for stage in &self.ups {
             let skip = skips.pop().expect("one skip a level, and the decoder has a level less");
             x = stage.features(&Tensor::f_cat(&[x, skip], 1)?, time, mode)?;
@@ -173,17 +160,50 @@ impl UNet {
         self.head.forward(&self.head_block.forward(&x, None, mode)?, mode)?.f_to_kind(Kind::Float)
     }
 
+    /// The middle's output, `[N, C, H / stride, W / stride]`, and the skips from level 0 on.
+    fn encode(&self, x: &Tensor, time: Option<&Tensor>, mode: Mode) -> TchResult<(Tensor, Vec<Tensor>)> {
+        let mut x = self.stem.forward(&x.f_to_kind(mode.compute)?, mode)?;
+        let mut skips = Vec::with_capacity(self.downs.len());
+        for stage in &self.downs {
+            x = stage.features(&x, time, mode)?;
+            skips.push(x.shallow_clone());
+            if let Some(resize) = &stage.resize {
+                x = resize.forward(&x, mode)?;
+            }
+        }
+        x = self.mid.0.forward(&x, time, mode)?;
+        if let Some(attention) = &self.mid.1 {
+            x = attention.forward(x, mode)?;
+        }
+        Ok((self.mid.2.forward(&x, time, mode)?, skips))
+    }
+
+    /// Mean over space of the middle's output: `[N, C]` of float32, a description of each image. `x` as in
+    /// [`forward`](Self::forward), at the specification's step.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn describe(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.check(x)?;
+        let mean = || {
+            let time = self.embed(None, x.device())?;
+            let (middle, _) = self.encode(x, time.as_ref(), mode)?;
+            middle.f_mean_dim(&[2_i64, 3][..], false, Kind::Float)
+        };
+        mean().map_err(torch_error("running the encoder"))
+    }
+
     /// The activated embedding of the steps, `[N or 1, 4 * dim]`.
     fn embed(&self, steps: Option<&Tensor>, device: Device) -> TchResult<Option<Tensor>> {
         let Some(time) = &self.time else { return Ok(None) };
         let steps = match steps {
             Some(steps) => steps.shallow_clone(),
-            None => step_zero(device)?,
+            None => one_step(self.spec.step, device)?,
         };
         time.forward(&steps)?.f_silu().map(Some)
     }
 
-    /// The same network for inference at step 0: batch normalisation folded into the convolutions, every block's
+    /// The same network for inference at the specification's step: batch normalisation folded into the convolutions, every block's
     /// time term a constant, parameters detached and in `kind`. Give `kind` as the precision of its forward passes too.
     ///
     /// # Errors

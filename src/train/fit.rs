@@ -31,6 +31,13 @@ pub trait Task {
         1
     }
 
+    /// Called before every step with the number of steps that are done; says whether the optimizer's freezable parts stay in
+    /// it.
+    fn before_step(&mut self, done: u64) -> bool {
+        let _ = done;
+        false
+    }
+
     /// Mean loss of one part, through the network in training.
     ///
     /// # Errors
@@ -96,7 +103,7 @@ pub struct Fit<T: Task> {
     /// Running statistics of the live network: a skipped step must not leave its traces in them.
     statistics: Vec<Tensor>,
     pub(super) optimizer: Optimizer,
-    ema: Ema,
+    pub(super) ema: Ema,
     state: RunState<T::Config, T::Row>,
     timing: Timing,
 }
@@ -275,6 +282,8 @@ impl<T: Task> Fit<T> {
         let before: Result<Vec<_>, _> = self.statistics.iter().map(copy).collect();
         let before = before.map_err(Error::compute("keeping the statistics"))?;
         let rate = learning_rate(&self.course.optimizer, self.state.step, total);
+        let frozen = self.task.before_step(self.state.step);
+        self.optimizer.freeze(frozen)?;
         self.state.step += 1;
         self.optimizer.zero_grad();
         if let Some(value) = self.gradient(batch)? {
@@ -379,7 +388,7 @@ fn copy_whole(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// The first field that differs, with both values.
-fn difference(a: &serde_json::Value, b: &serde_json::Value, at: &str) -> Option<(String, String, String)> {
+pub(super) fn difference(a: &serde_json::Value, b: &serde_json::Value, at: &str) -> Option<(String, String, String)> {
     if let (Some(a), Some(b)) = (a.as_object(), b.as_object()) {
         let null = serde_json::Value::Null;
         let below = |key: &str| if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };

@@ -1,7 +1,8 @@
 //! Adam and AdamW with their state in the open, so that a checkpoint can hold it.
 
-use crate::config::{OptimizerConfig, OptimizerKind, ScheduleKind};
+use crate::config::{OptimizerConfig, OptimizerKind, ScheduleKind, StartConfig};
 use crate::error::{Error, Result};
+use crate::nn::place;
 use std::collections::BTreeMap;
 use tch::{Kind, TchError, Tensor, nn};
 
@@ -15,6 +16,10 @@ struct Slot {
     /// Moving mean of its square.
     second: Tensor,
     decayed: bool,
+    /// Its learning rate in units of the common one.
+    factor: f64,
+    /// Does it stay while the optimizer is frozen?
+    freezable: bool,
 }
 
 /// Adam (Kingma and Ba 2015) or AdamW (Loshchilov and Hutter 2019) over the trainable parameters of a store.
@@ -23,7 +28,13 @@ pub struct Optimizer {
     config: OptimizerConfig,
     slots: Vec<Slot>,
     steps: u64,
+    frozen: bool,
+    /// Updates made while frozen: the moments of the frozen parameters are younger by so many.
+    held: u64,
 }
+
+/// Name of `held` among the tensors of the state.
+const HELD: &str = "optimizer.held";
 
 impl Optimizer {
     /// Moments of 0 for every trainable parameter.
@@ -36,10 +47,55 @@ impl Optimizer {
         let slot = |(name, parameter): (String, Tensor)| {
             let zeros = || parameter.f_detach()?.f_zeros_like();
             let (first, second) = (zeros()?, zeros()?);
-            Ok(Slot { name, decayed: parameter.dim() > 1, parameter, first, second })
+            let decayed = parameter.dim() > 1;
+            Ok(Slot { name, decayed, parameter, first, second, factor: 1.0, freezable: false })
         };
         let slots = parameters.into_iter().map(slot).collect::<Result<_, TchError>>();
-        Ok(Self { config: config.clone(), slots: slots.map_err(Error::compute("creating the optimizer"))?, steps: 0 })
+        let slots = slots.map_err(Error::compute("creating the optimizer"))?;
+        Ok(Self { config: config.clone(), slots, steps: 0, frozen: false, held: 0 })
+    }
+
+    /// Gives each parameter of a U-Net of `levels` levels its own rate and marks those that freeze.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if a name of `start.freeze` fits no parameter or nothing is left to train.
+    pub fn follow(&mut self, start: &StartConfig, levels: usize) -> Result<()> {
+        for part in &start.freeze {
+            if !self.slots.iter().any(|slot| place::is_in(&slot.name, part)) {
+                let mut modules: Vec<&str> = self.slots.iter().map(|slot| place::module(&slot.name)).collect();
+                modules.dedup();
+                let reason = format!("is no part of the network; there are encoder, {}", modules.join(", "));
+                return Err(Error::config("start.freeze", part, reason));
+            }
+        }
+        for slot in &mut self.slots {
+            let depth = place::depth(&slot.name, levels)?;
+            slot.factor = if depth == 0 { start.head_rate } else { start.layer_decay.powi(depth as i32) };
+            slot.freezable = start.freeze.iter().any(|part| place::is_in(&slot.name, part));
+        }
+        if start.freeze_epochs == 0 && self.slots.iter().all(|slot| slot.freezable) {
+            let reason = "freezes every weight for ever, so nothing is left to train";
+            return Err(Error::config("start.freeze", start.freeze.join(", "), reason));
+        }
+        Ok(())
+    }
+
+    /// From now on the parts of `start.freeze` stay, or move again. Frozen parameters get no gradient, which also saves
+    /// the time for it.
+    ///
+    /// # Errors
+    /// [`Error::Compute`] with libtorch's message.
+    pub fn freeze(&mut self, frozen: bool) -> Result<()> {
+        if self.frozen != frozen {
+            self.frozen = frozen;
+            for slot in self.slots.iter().filter(|slot| slot.freezable) {
+                let _ = slot
+                    .parameter
+                    .f_set_requires_grad(!frozen)
+                    .map_err(Error::compute("freezing a part of the network"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Updates made so far.
@@ -80,6 +136,7 @@ impl Optimizer {
     /// [`Error::Compute`] with libtorch's message.
     pub fn step(&mut self, rate: f64, norm: f64) -> Result<()> {
         self.steps += 1;
+        self.held += u64::from(self.frozen);
         let clip = self.config.clip_norm;
         let scale = if clip > 0.0 && norm > clip { clip / norm } else { 1.0 };
         self.update(rate, scale).map_err(Error::compute("updating the weights"))
@@ -88,9 +145,14 @@ impl Optimizer {
     fn update(&mut self, rate: f64, scale: f64) -> Result<(), TchError> {
         let _guard = tch::no_grad_guard();
         let OptimizerConfig { kind, betas: [beta1, beta2], eps, weight_decay, .. } = self.config;
-        let steps = self.steps as f64;
-        let (bias1, bias2) = (1.0 - beta1.powf(steps), 1.0 - beta2.powf(steps));
+        let bias = |steps: u64| (1.0 - beta1.powf(steps as f64), 1.0 - beta2.powf(steps as f64));
+        let (whole, late) = (bias(self.steps), bias(self.steps - self.held));
         for slot in &mut self.slots {
+            if slot.freezable && self.frozen {
+                continue;
+            }
+            let rate = rate * slot.factor;
+            let (bias1, bias2) = if slot.freezable { late } else { whole };
             let mut gradient = slot.parameter.f_grad()?;
             if !gradient.defined() {
                 continue;
@@ -114,7 +176,7 @@ impl Optimizer {
         Ok(())
     }
 
-    /// The moments by name, `first.` and `second.` before the parameter's.
+    /// The moments by name, `first.` and `second.` before the parameter's, and the number of updates while frozen.
     pub fn state(&self) -> BTreeMap<String, Tensor> {
         let pair = |slot: &Slot| {
             [
@@ -122,7 +184,11 @@ impl Optimizer {
                 (format!("second.{}", slot.name), slot.second.shallow_clone()),
             ]
         };
-        self.slots.iter().flat_map(pair).collect()
+        let mut state: BTreeMap<String, Tensor> = self.slots.iter().flat_map(pair).collect();
+        if self.slots.iter().any(|slot| slot.freezable) {
+            state.insert(HELD.into(), Tensor::from(self.held as f32));
+        }
+        state
     }
 
     /// Takes over what [`state`](Self::state) gave after `steps` updates.
@@ -138,6 +204,10 @@ impl Optimizer {
                     state.get(&name).ok_or_else(|| Error::Internal(format!("no `{name}` in the checkpoint")))?;
                 moment.f_copy_(saved).map_err(Error::compute(format!("restoring `{name}`")))?;
             }
+        }
+        if self.slots.iter().any(|slot| slot.freezable) {
+            let held = state.get(HELD).ok_or_else(|| Error::Internal(format!("no `{HELD}` in the checkpoint")))?;
+            self.held = held.f_double_value(&[]).map_err(Error::compute(format!("restoring `{HELD}`")))? as u64;
         }
         self.steps = steps;
         Ok(())
@@ -160,111 +230,4 @@ pub fn learning_rate(config: &OptimizerConfig, step: u64, total: u64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tch::Device;
-    use tch::nn::OptimizerConfig as _;
-
-    fn config(kind: OptimizerKind, weight_decay: f64) -> OptimizerConfig {
-        OptimizerConfig { kind, weight_decay, betas: [0.5, 0.9], ..OptimizerConfig::default() }
-    }
-
-    /// A store with one matrix, and the loss whose gradient at `w` is `w^3 - 1`.
-    fn problem() -> (nn::VarStore, Tensor) {
-        let vs = nn::VarStore::new(Device::Cpu);
-        let w = vs.root().var_copy("w", &Tensor::from_slice(&[2.0_f32, -1.0, 0.5, 3.0]).view([2, 2]));
-        (vs, w)
-    }
-
-    fn loss(w: &Tensor) -> Tensor {
-        (w.pow_tensor_scalar(4.0) * 0.25 - w).sum(Kind::Float)
-    }
-
-    fn ours(config: &OptimizerConfig, steps: u64) -> Tensor {
-        let (vs, w) = problem();
-        let mut optimizer = Optimizer::new(config, &vs).unwrap();
-        for _ in 0..steps {
-            optimizer.zero_grad();
-            loss(&w).backward();
-            let norm = optimizer.gradient_norm().unwrap();
-            optimizer.step(0.05, norm).unwrap();
-        }
-        w.detach().copy()
-    }
-
-    #[test]
-    fn twenty_steps_agree_with_libtorchs_own() {
-        for (kind, decay) in [(OptimizerKind::Adam, 0.0), (OptimizerKind::Adam, 0.1), (OptimizerKind::Adamw, 0.1)] {
-            let (vs, w) = problem();
-            let mut torch = match kind {
-                OptimizerKind::Adam => {
-                    nn::Adam { beta1: 0.5, beta2: 0.9, wd: decay, eps: 1e-8, amsgrad: false }.build(&vs, 0.05)
-                }
-                OptimizerKind::Adamw => {
-                    nn::AdamW { beta1: 0.5, beta2: 0.9, wd: decay, eps: 1e-8, amsgrad: false }.build(&vs, 0.05)
-                }
-            }
-            .unwrap();
-            (0..20).for_each(|_| torch.backward_step(&loss(&w)));
-            let difference = (ours(&config(kind, decay), 20) - w.detach()).abs().max().double_value(&[]);
-            assert!(difference < 1e-6, "{kind:?} {decay}: {difference}");
-        }
-    }
-
-    #[test]
-    fn the_first_step_is_the_rate_along_the_gradients_sign() {
-        let moved = ours(&config(OptimizerKind::Adam, 0.0), 1) - problem().1.detach();
-        let want = Tensor::from_slice(&[-0.05_f32, 0.05, 0.05, -0.05]).view([2, 2]);
-        assert!((moved - want).abs().max().double_value(&[]) < 1e-6);
-    }
-
-    #[test]
-    fn a_restored_optimizer_goes_on_bit_by_bit() {
-        let all = ours(&config(OptimizerKind::Adamw, 0.1), 8);
-        let (vs, mut w) = problem();
-        let mut first = Optimizer::new(&config(OptimizerKind::Adamw, 0.1), &vs).unwrap();
-        let run = |optimizer: &mut Optimizer, w: &Tensor| {
-            optimizer.zero_grad();
-            loss(w).backward();
-            let norm = optimizer.gradient_norm().unwrap();
-            optimizer.step(0.05, norm).unwrap();
-        };
-        (0..5).for_each(|_| run(&mut first, &w));
-        let (state, kept) = (first.state(), w.detach().copy());
-        let (vs, fresh) = problem();
-        let mut second = Optimizer::new(&config(OptimizerKind::Adamw, 0.1), &vs).unwrap();
-        w = fresh;
-        tch::no_grad(|| w.copy_(&kept));
-        second.restore(&state, first.steps()).unwrap();
-        (0..3).for_each(|_| run(&mut second, &w));
-        assert!(w.detach().equal(&all));
-    }
-
-    #[test]
-    fn clipping_cuts_the_norm_and_keeps_the_direction() {
-        let (vs, w) = problem();
-        let mut optimizer =
-            Optimizer::new(&OptimizerConfig { clip_norm: 1.0, ..config(OptimizerKind::Adam, 0.0) }, &vs).unwrap();
-        loss(&w).backward();
-        let norm = optimizer.gradient_norm().unwrap();
-        assert!((norm - (49.0_f64 + 4.0 + 0.875_f64.powi(2) + 676.0).sqrt()).abs() < 1e-4, "{norm}");
-        optimizer.step(0.0, norm).unwrap();
-        let first = &optimizer.state()["first.w"];
-        assert!((first.norm().double_value(&[]) - 0.5).abs() < 1e-5, "half of a gradient of norm 1");
-    }
-
-    #[test]
-    fn the_rate_rises_then_falls_to_its_end() {
-        let config = OptimizerConfig {
-            rate: 1.0,
-            final_rate: 0.1,
-            warmup_steps: 4,
-            schedule: ScheduleKind::Cosine,
-            ..OptimizerConfig::default()
-        };
-        let rates: Vec<f64> = (0..=24).map(|step| learning_rate(&config, step, 24)).collect();
-        assert!((rates[0] - 0.2).abs() < 1e-12 && (rates[4] - 1.0).abs() < 1e-12);
-        assert!((rates[14] - 0.55).abs() < 1e-12 && (rates[24] - 0.1).abs() < 1e-12);
-        assert!(rates[..5].is_sorted() && rates[4..].is_sorted_by(|a, b| a > b));
-    }
-}
+mod tests;

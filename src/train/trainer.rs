@@ -1,11 +1,15 @@
 //! Training of a segmentation network.
 
 use super::checkpoint::EpochRow;
+use super::ema::Ema;
 use super::evaluate::{Validation, compute_kind, to_input};
 use super::fit::{Closing, Course, Fit, Task};
 use super::loss::Loss;
 use super::model;
-use crate::config::{FinetuneConfig, Select};
+use super::noise::noised;
+use super::start::Source;
+use super::transfer::Transfer;
+use crate::config::{FinetuneConfig, Select, StartConfig};
 use crate::data::Batch;
 use crate::error::{Error, Result};
 use crate::nn::{Mode, UNet};
@@ -20,6 +24,12 @@ pub struct Segmentation {
     range: [f32; 2],
     select: Select,
     loss: Loss,
+    start: StartConfig,
+    seed: u64,
+    /// Steps after which frozen parts move again; nothing for never.
+    thaw: Option<u64>,
+    /// Steps done.
+    step: u64,
 }
 
 /// Trains a segmentation network.
@@ -44,6 +54,10 @@ impl Trainer {
             range: config.input.range,
             select: training.select,
             loss: Loss::new(&config.loss, classes)?,
+            start: config.start.clone(),
+            seed: config.seed,
+            thaw: (config.start.freeze_epochs > 0).then_some(config.start.freeze_epochs * steps_per_epoch),
+            step: 0,
         };
         let course = Course {
             optimizer: config.optimizer.clone(),
@@ -52,7 +66,22 @@ impl Trainer {
             validate_every: training.validate_every,
             max_bad_steps: training.max_bad_steps,
         };
-        Self::begin(task, config, course, models, training.ema)
+        let mut trainer = Self::begin(task, config, course, models, training.ema)?;
+        trainer.optimizer.follow(&config.start, config.network.multipliers.len())?;
+        Ok(trainer)
+    }
+
+    /// Takes over weights before the first step; the moving average starts from the same.
+    ///
+    /// # Errors
+    /// The weights do not fit; [`Error::Internal`] after the first step.
+    pub fn start_from(&mut self, source: &Source) -> Result<Transfer> {
+        if self.state().step > 0 {
+            return Err(Error::Internal(format!("new weights at step {}", self.state().step)));
+        }
+        let transfer = source.transfer(&self.live.vs, self.config.start.parts)?;
+        self.ema = Ema::new(self.config.training.ema, &self.live.vs, &self.shadow.vs)?;
+        Ok(transfer)
     }
 
     /// The averaged weights and statistics by name.
@@ -72,12 +101,18 @@ impl Task for Segmentation {
     type Batch = Batch;
     type Scores = Validation;
 
+    fn before_step(&mut self, done: u64) -> bool {
+        self.step = done;
+        !self.start.freeze.is_empty() && self.thaw.is_none_or(|thaw| done < thaw)
+    }
+
     fn loss(&self, network: &UNet, batch: &Batch, _part: usize) -> Result<Tensor> {
         let (n, edge) = (batch.len as i64, i64::from(batch.edge));
         let prepare = || -> Result<_, TchError> {
             let classes = Tensor::f_from_data_size(&batch.classes, &[n, edge, edge], Kind::Uint8)?;
             let classes = classes.f_to_device(self.device)?.f_to_kind(Kind::Int64)?;
-            Ok((to_input(&batch.pixels, n, edge, edge, self.range, self.device)?, classes))
+            let input = to_input(&batch.pixels, n, edge, edge, self.range, self.device)?;
+            Ok((noised(input, &self.start, self.seed, self.step)?, classes))
         };
         let (input, classes) = prepare().map_err(Error::compute("preparing a batch"))?;
         let logits = network.forward(&input, None, self.mode)?;
@@ -113,6 +148,8 @@ impl Task for Segmentation {
         config.model.clone_from(&now.model);
         config.postprocessing.clone_from(&now.postprocessing);
         config.data.root = "".into();
+        // The start's sha256 stays and tells one file from another.
+        config.start.from = config.start.from.take().map(|_| "".into());
         config.data.cache_mb = 0;
         config.training.loader_threads = 1;
         config

@@ -151,6 +151,18 @@ fn no_steps_means_step_0_for_every_image() {
 }
 
 #[test]
+fn the_specifications_step_is_what_the_network_and_its_folded_copy_are_fed() {
+    let (zero, input, ..) = golden("unet_published", &small(false));
+    let (net, ..) = golden("unet_published", &NetworkSpec { step: 300, ..small(false) });
+    let forward = |net: &UNet, steps| tch::no_grad(|| net.forward(&input, steps, EVAL)).unwrap();
+    let steps = Tensor::from_slice(&[300_i64, 300]);
+    let own = forward(&net, None);
+    assert!(farthest(&own, &forward(&zero, Some(&steps))) < 1e-5);
+    assert!(farthest(&own, &forward(&net.folded(Kind::Float, Device::Cpu).unwrap(), None)) < 1e-4);
+    assert!(farthest(&own, &forward(&zero, None)) > 1e-3, "the step matters");
+}
+
+#[test]
 fn every_parameter_gets_a_gradient_and_no_statistic_does() {
     for spec in [small(false), small(true)] {
         for compute in [Kind::Float, Kind::BFloat16] {

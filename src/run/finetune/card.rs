@@ -58,12 +58,9 @@ pub(super) fn card(
     }
     let _ = write!(
         text,
-        "- loss: {} x SS + {} x focal + {} x cross-entropy + {} x Dice\n- augmentation: magnification {:?}, stain {}, \
+        "- loss: {}\n- augmentation: magnification {:?}, stain {}, \
          re-staining of {} of the crops, hue of {} of the crops, blur, noise, JPEG\n",
-        config.loss.ss,
-        config.loss.focal,
-        config.loss.ce,
-        config.loss.dice,
+        config.loss.describe(),
         config.augment.scale,
         config.augment.stain,
         config.augment.restain.probability,

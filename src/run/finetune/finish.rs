@@ -4,7 +4,7 @@ use super::card::card;
 use super::sheet::{Row, sheet};
 use super::{FinetuneOptions, Run, plot};
 use crate::config::{
-    ClassRole, FinetuneConfig, InputSpec, Labels, ModelClass, ModelPackage, Precision, Task, WeightsSpec,
+    ClassRole, FinetuneConfig, InputSpec, Labels, ModelClass, ModelPackage, Parts, Precision, Task, WeightsSpec,
 };
 use crate::data::{Sample, Split};
 use crate::error::{Error, Result};
@@ -22,6 +22,7 @@ use crate::vectorize::pieces::{Connectivity, pieces};
 use crate::vectorize::watershed;
 use image::RgbImage;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Most images on the sheet.
@@ -138,6 +139,33 @@ fn classes(config: &FinetuneConfig) -> Vec<ModelClass> {
     classes
 }
 
+/// What the weights were before the first step.
+fn start(config: &FinetuneConfig) -> String {
+    let start = &config.start;
+    let Some(from) = &start.from else { return "new weights".into() };
+    let parts = match start.parts {
+        Parts::All => "all but the head",
+        Parts::Encoder => "the encoder",
+    };
+    let kind = if start.averaged { "averaged" } else { "last" };
+    let sha256 = start.sha256.as_deref().unwrap_or("unknown");
+    let file = from.file_name().unwrap_or(from.as_os_str()).display();
+    let mut text = format!("{parts} of {file}, {kind} weights, sha256 {sha256}");
+    let _ = write!(text, "; step {}", start.step);
+    if start.noise {
+        text.push_str(" with its noise in training");
+    }
+    if !start.freeze.is_empty() {
+        let how_long =
+            if start.freeze_epochs == 0 { "to the end".to_owned() } else { format!("{} epochs", start.freeze_epochs) };
+        let _ = write!(text, "; {} frozen {how_long}", start.freeze.join(", "));
+    }
+    if start.range_mismatch {
+        text.push_str("; input range not that of the weights taken over (allowed by name)");
+    }
+    text
+}
+
 /// How the model came about, for `model.toml`.
 fn training(options: &FinetuneOptions, run: &Run, state: &State) -> BTreeMap<String, String> {
     let config = &options.config;
@@ -150,6 +178,7 @@ fn training(options: &FinetuneOptions, run: &Run, state: &State) -> BTreeMap<Str
     let facts = [
         ("command", options.command.clone()),
         ("seed", config.seed.to_string()),
+        ("start", start(config)),
         ("data", config.model.data_licence.clone()),
         ("images", format!("{train} train, {val} val, {test} test{unused}; whole groups, see split.csv")),
         ("epoch", format!("{} of {}", state.epochs(), config.training.epochs)),

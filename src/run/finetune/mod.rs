@@ -5,13 +5,16 @@ mod card;
 mod crops;
 mod finish;
 mod plot;
+mod settle;
 mod sheet;
 
 use crate::config::FinetuneConfig;
 use crate::data::{Batch, CropPlan, Dataset, Loader, Sampler, Split, SplitTable, pixel_size, sampler::strata};
 use crate::error::{Error, Result};
 use crate::train::device::{self, Device, set_threads};
-use crate::train::{BEST, Checkpoint, EpochRow, Event, LAST, Predictor, Timing, Trainer, boundary_px, write_whole};
+use crate::train::{
+    BEST, Checkpoint, EpochRow, Event, Fate, LAST, Predictor, Timing, Trainer, boundary_px, write_whole,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -75,6 +78,7 @@ pub enum Progress<'a> {
 /// | file | content |
 /// |---|---|
 /// | `config.toml` | the whole configuration |
+/// | `transfer.csv` | what became of each tensor of `start.from` |
 /// | `split.csv` | group, style and split of each image |
 /// | `metrics.csv` | one line an epoch |
 /// | `last.safetensors`, `best.safetensors` | full state |
@@ -87,11 +91,25 @@ pub enum Progress<'a> {
 /// # Errors
 /// [`Error::Cancelled`] after `stop`, with the last state written; every error of data, network and disk.
 pub fn finetune(options: &FinetuneOptions, stop: &AtomicBool, tell: &mut dyn FnMut(Progress<'_>)) -> Result<()> {
+    let start = settle::settle(options)?;
+    let options = &FinetuneOptions { config: start.config, ..options.clone() };
     let config = &options.config;
+    start.notes.into_iter().for_each(|note| tell(Progress::Note(note)));
     let run = Run::prepare(options)?;
     tell(Progress::Note(run.summary()));
     run.show_crops(config.training.loader_threads, &options.out)?;
     let mut trainer = Trainer::new(config, run.device, run.plan.steps)?;
+    if let Some(source) = &start.source {
+        let transfer = trainer.start_from(source)?;
+        transfer.write(&options.out.join("transfer.csv"))?;
+        let (tensors, numbers) = transfer.total(Fate::Taken);
+        let text = format!(
+            "{}
+took over {tensors} tensors with {numbers} numbers; all of them: transfer.csv",
+            transfer.table()
+        );
+        tell(Progress::Note(text));
+    }
     let last = options.out.join(LAST);
     if options.resume {
         trainer.restore(&Checkpoint::read(&last)?, &last)?;

@@ -1,6 +1,7 @@
 //! What the loop promises, on a toy.
 
 use super::*;
+use crate::config::{NetworkSpec, NoiseProcess, NoiseSchedule, StartConfig};
 use crate::data::{CropPlan, Dataset, Loader, Sampler};
 use crate::train::{BEST, Checkpoint, LAST};
 use image::{GrayImage, Luma, Rgb, RgbImage};
@@ -145,6 +146,42 @@ fn a_run_stopped_within_an_epoch_and_resumed_ends_with_the_same_numbers() {
     assert_eq!(whole.state().best.map(|b| b.1), second.state().best.map(|b| b.1));
     let best = Checkpoint::read(&toy.dir.path().join(BEST)).unwrap();
     assert_eq!(Some(best.state.epochs()), second.state().best.map(|b| b.1));
+}
+
+#[test]
+fn a_run_with_a_start_frozen_parts_and_noise_resumes_exactly_on_either_side_of_the_thaw() {
+    let mut toy = toy();
+    toy.config.network = NetworkSpec { dim: 8, multipliers: vec![1, 2], step: 5, ..NetworkSpec::default() };
+    toy.config.start = StartConfig {
+        from: Some("pre".into()),
+        step: 5,
+        noise: true,
+        process: Some(NoiseProcess { steps: 20, schedule: NoiseSchedule::REFERENCE }),
+        freeze: vec!["encoder".into()],
+        freeze_epochs: 1,
+        layer_decay: 0.8,
+        head_rate: 2.0,
+        ..StartConfig::default()
+    };
+    let start = toy.dir.path().join("start.safetensors");
+    let mut whole = Trainer::new(&toy.config, Device::Cpu, STEPS).unwrap();
+    whole.checkpoint().write(&start).unwrap();
+    let encoder = |trainer: &Trainer| trainer.live.vs.variables()["net.downs.0.0.block1.proj.weight"].detach().copy();
+    let first_weights = encoder(&whole);
+    toy.fit(&mut whole, u64::MAX).0.unwrap();
+    assert!(!encoder(&whole).equal(&first_weights), "thawed after an epoch");
+    for stop_at in [2, STEPS, 6] {
+        let mut first = Trainer::new(&toy.config, Device::Cpu, STEPS).unwrap();
+        first.restore(&Checkpoint::read(&start).unwrap(), &start).unwrap();
+        assert!(matches!(toy.fit(&mut first, stop_at).0, Err(Error::Cancelled)));
+        assert_eq!(encoder(&first).equal(&first_weights), stop_at <= STEPS, "frozen for an epoch, at {stop_at}");
+        let path = toy.dir.path().join(LAST);
+        let mut second = Trainer::new(&toy.config, Device::Cpu, STEPS).unwrap();
+        second.restore(&Checkpoint::read(&path).unwrap(), &path).unwrap();
+        toy.fit(&mut second, u64::MAX).0.unwrap();
+        let apart = largest_difference(&whole.checkpoint(), &second.checkpoint());
+        assert!(apart < 1e-6, "stopped at {stop_at}: {apart}");
+    }
 }
 
 #[test]
