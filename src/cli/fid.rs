@@ -86,7 +86,9 @@ pub fn run(args: FidArgs) -> Result<ExitCode> {
             FeaturesOf::Script { path, trust: args.trust_model, range: args.range.unwrap_or([0.0, 1.0]) }
         }
         (None, Some(path)) => FeaturesOf::Encoder(path),
-        (None, None) => return Err(Error::config("--features", "missing", "name a TorchScript network, or give --encoder instead")),
+        (None, None) => {
+            return Err(Error::config("--features", "missing", "name a TorchScript network, or give --encoder instead"));
+        }
     };
     let options = FidOptions {
         drawn: args.drawn,

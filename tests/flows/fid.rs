@@ -14,6 +14,7 @@ fn fid(folder: &Path, arguments: &[&str]) -> Output {
 fn save(folder: &Path, numbers: std::ops::Range<u32>) {
     std::fs::create_dir_all(folder).unwrap();
     for n in numbers {
+        let (mean, swing) = if n < 50 { (128.0, 100.0) } else { (215.0, 30.0) };
         let value =
             |x: u32, y: u32, c: u32| (mean + swing * ((x * (n + 1) + y * (c + 2) * 3) as f64 * 0.13).sin()) as u8;
         let image = RgbImage::from_fn(32, 32, |x, y| Rgb([0, 1, 2].map(|c| value(x, y, c))));
