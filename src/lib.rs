@@ -30,6 +30,8 @@ pub mod vectorize;
 
 pub mod infer;
 pub mod metrics;
+#[cfg(feature = "torch")]
+pub mod pretext;
 pub mod stitch;
 pub mod stream;
 

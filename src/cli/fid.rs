@@ -87,7 +87,11 @@ pub fn run(args: FidArgs) -> Result<ExitCode> {
         }
         (None, Some(path)) => FeaturesOf::Encoder(path),
         (None, None) => {
-            return Err(Error::config("--features", "missing", "name a TorchScript network, or give --encoder instead"));
+            return Err(Error::config(
+                "--features",
+                "missing",
+                "name a TorchScript network, or give --encoder instead",
+            ));
         }
     };
     let options = FidOptions {

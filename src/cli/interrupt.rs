@@ -2,6 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::stream::CancellationToken;
+#[cfg(feature = "torch")]
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// Exit code of a program that was stopped: 128 and the number of SIGINT.
 pub const STOPPED: u8 = 130;
@@ -13,6 +18,24 @@ pub const STOPPED: u8 = 130;
 pub fn token() -> Result<CancellationToken> {
     let token = CancellationToken::new();
     let cancel = token.clone();
+    watch(move || cancel.cancel())?;
+    Ok(token)
+}
+
+/// As [`token`], a flag for loops that no runtime drives.
+///
+/// # Errors
+/// As [`token`].
+#[cfg(feature = "torch")]
+pub fn flag() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = flag.clone();
+    watch(move || set.store(true, Ordering::Relaxed))?;
+    Ok(flag)
+}
+
+/// Calls `stop` at the first signal and ends the process at the second.
+fn watch(stop: impl FnOnce() + Send + 'static) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -21,12 +44,13 @@ pub fn token() -> Result<CancellationToken> {
     let mut signals = {
         let _context = runtime.enter();
         use tokio::signal::unix::{SignalKind, signal};
-        let watch = |kind| signal(kind).map_err(Error::compute("watching for Ctrl-C"));
-        (watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?)
+        let listen = |kind| signal(kind).map_err(Error::compute("watching for Ctrl-C"));
+        (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?)
     };
     let watching = move || {
         runtime.block_on(async move {
-            for stops in 0.. {
+            let mut stop = Some(stop);
+            loop {
                 let got = tokio::select! {
                     got = signals.0.recv() => got,
                     got = signals.1.recv() => got,
@@ -34,9 +58,9 @@ pub fn token() -> Result<CancellationToken> {
                 if got.is_none() {
                     return;
                 }
-                if stops == 0 {
+                if let Some(stop) = stop.take() {
                     eprintln!("stopping and tidying up; Ctrl-C again ends at once");
-                    cancel.cancel();
+                    stop();
                 } else {
                     // SAFETY: `_exit` touches no memory of this process; unlike `exit` it runs no handlers, which
                     // could wait for the threads that the user has lost patience with.
@@ -49,5 +73,5 @@ pub fn token() -> Result<CancellationToken> {
         .name("signals".into())
         .spawn(watching)
         .map_err(Error::compute("watching for Ctrl-C"))?;
-    Ok(token)
+    Ok(())
 }

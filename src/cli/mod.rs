@@ -12,8 +12,14 @@ mod finetune;
 mod info;
 mod interrupt;
 mod models;
+#[cfg(feature = "torch")]
+mod pretrain;
 mod progress;
+#[cfg(feature = "torch")]
+mod sample;
 mod segment;
+#[cfg(feature = "torch")]
+mod steps;
 mod thumbnail;
 mod tissue;
 
@@ -42,6 +48,10 @@ enum Command {
     Finetune(finetune::FinetuneArgs),
     Info(info::InfoArgs),
     Models(models::ModelsArgs),
+    #[cfg(feature = "torch")]
+    Pretrain(pretrain::PretrainArgs),
+    #[cfg(feature = "torch")]
+    Sample(sample::SampleArgs),
     Segment(segment::SegmentArgs),
     Thumbnail(thumbnail::ThumbnailArgs),
     Tissue(tissue::TissueArgs),
@@ -61,6 +71,10 @@ pub fn main() -> ExitCode {
         Command::Finetune(args) => finetune::run(args),
         Command::Info(args) => info::run(args),
         Command::Models(args) => models::run(args),
+        #[cfg(feature = "torch")]
+        Command::Pretrain(args) => pretrain::run(args),
+        #[cfg(feature = "torch")]
+        Command::Sample(args) => sample::run(args),
         Command::Segment(args) => segment::run(args),
         Command::Thumbnail(args) => thumbnail::run(args),
         Command::Tissue(args) => tissue::run(args),

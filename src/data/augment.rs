@@ -3,8 +3,8 @@
 use super::classes::class_map;
 use super::colour::{Affine, blur, blur3, grey, hue_map, stain_map, through_density};
 use super::dataset::Sample;
+use super::patch::View;
 use super::restain::restain;
-use super::warp::Warp;
 use crate::config::AugmentConfig;
 use crate::error::{Error, Result};
 use crate::geometry::Size;
@@ -33,12 +33,12 @@ pub fn random_crop(
     config: &AugmentConfig,
     rng: &mut impl Rng,
 ) -> Result<Crop> {
-    let warp = random_warp(sample.size(), edge, config, rng);
+    let warp = View::draw(config, rng).anywhere(sample.size(), edge, rng);
     let labels = warp.labels(sample, edge, boundary_px);
     let wide = edge + 2 * boundary_px;
     let classes = class_map(&labels, Size::new(wide, wide), boundary_px);
     let classes = inner(&classes, edge, boundary_px);
-    let mut pixels = warp.pixels(sample, edge);
+    let mut pixels = warp.pixels(&sample.image, edge);
     if config.restain.probability > 0.0
         && let Some(stained) = restain(&bytes(&pixels, edge)?, &inner(&labels, edge, boundary_px), &config.restain, rng)
     {
@@ -61,30 +61,8 @@ fn bytes(pixels: &[[f32; 3]], edge: u32) -> Result<RgbImage> {
     RgbImage::from_raw(edge, edge, bytes).ok_or_else(|| Error::Internal("a crop of odd size".into()))
 }
 
-fn random_warp(size: Size, edge: u32, config: &AugmentConfig, rng: &mut impl Rng) -> Warp {
-    let [low, high] = config.scale.map(f64::ln);
-    let zoom = (low + (high - low) * rng.random::<f64>()).exp();
-    let turn = config.rotation_deg * signed(rng);
-    // The first four symmetries are the mirror images.
-    let symmetry = match (config.dihedral, config.flips) {
-        (true, _) => rng.random_range(0..8),
-        (false, true) => rng.random_range(0..4),
-        (false, false) => 0,
-    };
-    let half = f64::from(edge) / zoom / 2.0;
-    // Where the crop fits it lies inside the image; where it does not, the image lies inside the crop.
-    let centre = [size.width, size.height].map(|n| {
-        let (a, b) = (half.min(f64::from(n) - half), half.max(f64::from(n) - half));
-        a + (b - a) * rng.random::<f64>()
-    });
-    // Without magnification and turn the crop falls on whole pixels, and nothing is blurred.
-    let whole = zoom == 1.0 && turn == 0.0;
-    let centre = if whole { centre.map(|c| (c - half).round() + half) } else { centre };
-    Warp::new(centre, zoom, turn, symmetry)
-}
-
 /// Uniform in [-1, 1).
-fn signed(rng: &mut impl Rng) -> f64 {
+pub(super) fn signed(rng: &mut impl Rng) -> f64 {
     2.0 * rng.random::<f64>() - 1.0
 }
 
@@ -93,7 +71,7 @@ fn chance(rng: &mut impl Rng, share: f64) -> bool {
 }
 
 /// Stain, hue, brightness, contrast and grey curve.
-fn colours(pixels: &mut [[f32; 3]], config: &AugmentConfig, rng: &mut impl Rng) {
+pub(super) fn colours(pixels: &mut [[f32; 3]], config: &AugmentConfig, rng: &mut impl Rng) {
     if config.stain > 0.0 {
         let gain = [1.0 + config.stain * signed(rng), 1.0 + config.stain * signed(rng)];
         let shift = [config.stain * signed(rng) / 2.0, config.stain * signed(rng) / 2.0];
@@ -123,7 +101,12 @@ fn colours(pixels: &mut [[f32; 3]], config: &AugmentConfig, rng: &mut impl Rng) 
 }
 
 /// Focus, sensor and file: blur, noise, JPEG.
-fn camera(mut pixels: Vec<[f32; 3]>, edge: u32, config: &AugmentConfig, rng: &mut impl Rng) -> Result<RgbImage> {
+pub(super) fn camera(
+    mut pixels: Vec<[f32; 3]>,
+    edge: u32,
+    config: &AugmentConfig,
+    rng: &mut impl Rng,
+) -> Result<RgbImage> {
     let blurred = chance(rng, config.blur_share);
     if let (true, Some(sigmas)) = (blurred, config.blur_fixed_sigma_px) {
         let soft = blur3(pixels.as_flattened(), edge as usize, 3, sigmas);

@@ -1,6 +1,7 @@
 //! Folders of images and masks with the same stems, and an optional index.
 
-use super::index::Index;
+use super::cache::Cache;
+use super::index::{Columns, Index};
 use crate::config::{DataConfig, Labels};
 use crate::error::{Error, Result};
 use crate::geometry::Size;
@@ -8,7 +9,7 @@ use fast_image_resize as fir;
 use image::{DynamicImage, RgbImage};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// An image and its mask at the model's mpp.
 #[derive(Debug, Clone)]
@@ -57,14 +58,7 @@ pub struct Dataset {
     /// Sorted by file name.
     pub items: Vec<Item>,
     labels: Labels,
-    cache_bytes: u64,
-    cache: Mutex<Cache>,
-}
-
-#[derive(Debug, Default)]
-struct Cache {
-    bytes: u64,
-    samples: BTreeMap<usize, Arc<Sample>>,
+    cache: Cache<Sample>,
 }
 
 const IMAGE_TYPES: [&str; 3] = ["png", "jpg", "jpeg"];
@@ -79,7 +73,7 @@ impl Dataset {
         let (images, masks) = (config.root.join(&config.images), config.root.join(&config.masks));
         let (image_files, mask_files) = (by_stem(&images)?, by_stem(&masks)?);
         let index = match &config.index {
-            Some(path) => Some(Index::read(&config.root.join(path), config)?),
+            Some(path) => Some(Index::read(&config.root.join(path), &Columns::of(config))?),
             None => None,
         };
         let files: Vec<(String, PathBuf)> = match &index {
@@ -115,8 +109,7 @@ impl Dataset {
         if let Some(pair) = items.windows(2).find(|pair| pair[0].file == pair[1].file) {
             return Err(Error::dataset(&pair[0].image, "is named twice in the index"));
         }
-        let cache_bytes = config.cache_mb << 20;
-        Ok(Self { items, labels: config.labels, cache_bytes, cache: Mutex::default() })
+        Ok(Self { items, labels: config.labels, cache: Cache::new(config.cache_mb << 20) })
     }
 
     /// Sets each image's micrometres per pixel, for a model at `mpp`. What was kept at another size is forgotten.
@@ -128,7 +121,7 @@ impl Dataset {
         for (item, own) in self.items.iter_mut().zip(images) {
             item.zoom = own / mpp;
         }
-        self.cache = Mutex::default();
+        self.cache.clear();
     }
 
     /// Number of images.
@@ -149,15 +142,11 @@ impl Dataset {
     /// # Panics
     /// If `index` is out of range.
     pub fn sample(&self, index: usize) -> Result<Arc<Sample>> {
-        if let Some(sample) = self.cache.lock().expect("no panic while locked").samples.get(&index) {
-            return Ok(sample.clone());
+        if let Some(sample) = self.cache.get(index) {
+            return Ok(sample);
         }
         let sample = Arc::new(self.read(index)?);
-        let mut cache = self.cache.lock().expect("no panic while locked");
-        if cache.bytes + sample.bytes() <= self.cache_bytes && !cache.samples.contains_key(&index) {
-            cache.bytes += sample.bytes();
-            cache.samples.insert(index, sample.clone());
-        }
+        self.cache.offer(index, sample.bytes(), &sample);
         Ok(sample)
     }
 
@@ -183,12 +172,12 @@ impl Dataset {
     }
 }
 
-fn stem(path: &Path) -> String {
+pub(super) fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The images of a folder by stem.
-fn by_stem(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
+pub(super) fn by_stem(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(folder).map_err(Error::io("read", folder))? {
         let path = entry.map_err(Error::io("read", folder))?.path();
@@ -206,12 +195,12 @@ fn by_stem(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
     Ok(found)
 }
 
-fn dimensions(path: &Path) -> Result<Size> {
+pub(super) fn dimensions(path: &Path) -> Result<Size> {
     let (width, height) = image::image_dimensions(path).map_err(|e| Error::dataset(path, e.to_string()))?;
     Ok(Size::new(width, height))
 }
 
-fn decode(path: &Path) -> Result<DynamicImage> {
+pub(super) fn decode(path: &Path) -> Result<DynamicImage> {
     image::open(path).map_err(|e| Error::dataset(path, e.to_string()))
 }
 
@@ -247,8 +236,8 @@ fn binary(path: &Path) -> Result<Vec<u32>> {
     Ok(mask)
 }
 
-/// The image through a triangle filter as wide as the reduction asks for, the labels by nearest pixel centre.
-fn resample(image: RgbImage, labels: &[u32], zoom: f64) -> Result<Sample, crate::error::BoxError> {
+/// The image through a triangle filter as wide as the reduction asks for, `zoom` new pixels an old one.
+pub(super) fn resized(image: RgbImage, zoom: f64) -> Result<RgbImage, crate::error::BoxError> {
     let (width, height) = image.dimensions();
     let scaled = |n: u32| ((f64::from(n) * zoom).round() as u32).max(1);
     let (new_width, new_height) = (scaled(width), scaled(height));
@@ -256,7 +245,14 @@ fn resample(image: RgbImage, labels: &[u32], zoom: f64) -> Result<Sample, crate:
     let mut target = fir::images::Image::new(new_width, new_height, fir::PixelType::U8x3);
     let filter = fir::ResizeAlg::Convolution(fir::FilterType::Bilinear);
     fir::Resizer::new().resize(&source, &mut target, &fir::ResizeOptions::new().resize_alg(filter))?;
-    let image = RgbImage::from_raw(new_width, new_height, target.into_vec()).ok_or("a buffer of the wrong size")?;
+    RgbImage::from_raw(new_width, new_height, target.into_vec()).ok_or_else(|| "a buffer of the wrong size".into())
+}
+
+/// The image [`resized`], the labels by nearest pixel centre.
+fn resample(image: RgbImage, labels: &[u32], zoom: f64) -> Result<Sample, crate::error::BoxError> {
+    let (width, height) = image.dimensions();
+    let image = resized(image, zoom)?;
+    let (new_width, new_height) = image.dimensions();
     let nearest = |i: u32, n: u32, new: u32| ((f64::from(i) + 0.5) * f64::from(n) / f64::from(new)) as usize;
     let columns: Vec<usize> = (0..new_width).map(|x| nearest(x, width, new_width)).collect();
     let row = |y: u32| nearest(y, height, new_height) * width as usize;

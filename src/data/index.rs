@@ -13,7 +13,30 @@ pub(super) struct Row {
     pub mpp: Option<f64>,
 }
 
-/// The columns that the configuration names.
+/// Names of the columns that are wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Columns<'a> {
+    pub file: &'a str,
+    pub group: Option<&'a str>,
+    pub style: Option<&'a str>,
+    pub split: Option<&'a str>,
+    pub mpp: Option<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    /// Those that a configuration names.
+    pub fn of(config: &'a DataConfig) -> Self {
+        Self {
+            file: &config.file_column,
+            group: config.group.as_deref().filter(|name| *name != "look_alike"),
+            style: config.style.as_deref(),
+            split: config.split.as_deref(),
+            mpp: config.mpp_column.as_deref(),
+        }
+    }
+}
+
+/// The columns that were asked for.
 #[derive(Debug)]
 pub(super) struct Index {
     /// File names of the images.
@@ -24,7 +47,7 @@ pub(super) struct Index {
 
 impl Index {
     /// Reads the named columns.
-    pub fn read(path: &Path, config: &DataConfig) -> Result<Self> {
+    pub fn read(path: &Path, columns: &Columns<'_>) -> Result<Self> {
         let bad = |e: csv::Error| Error::dataset(path, e.to_string());
         let file = std::fs::File::open(path).map_err(Error::io("read", path))?;
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
@@ -35,11 +58,10 @@ impl Index {
                 Error::dataset(path, format!("has no column `{name}`; it has: {there}"))
             })
         };
-        let optional = |name: &Option<String>| name.as_deref().map(column).transpose();
-        let file_column = column(&config.file_column)?;
-        let group_name = config.group.clone().filter(|name| name != "look_alike");
-        let (group, style) = (optional(&group_name)?, optional(&config.style)?);
-        let (split, mpp) = (optional(&config.split)?, optional(&config.mpp_column)?);
+        let optional = |name: Option<&str>| name.map(column).transpose();
+        let file_column = column(columns.file)?;
+        let (group, style) = (optional(columns.group)?, optional(columns.style)?);
+        let (split, mpp) = (optional(columns.split)?, optional(columns.mpp)?);
         let mut index = Self { files: Vec::new(), rows: Vec::new() };
         for (line, record) in reader.records().enumerate() {
             let record = record.map_err(bad)?;
@@ -82,7 +104,7 @@ mod tests {
         let path = dir.path().join("index.csv");
         std::fs::write(&path, text).unwrap();
         let config = toml::from_str(&format!("root = \".\"\nlabels = \"binary\"\n{more}")).unwrap();
-        Index::read(&path, &config)
+        Index::read(&path, &Columns::of(&config))
     }
 
     #[test]

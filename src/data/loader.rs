@@ -38,11 +38,11 @@ pub struct CropPlan {
     pub seed: u64,
 }
 
-/// Hands out the batches of step after step, epoch after epoch. They depend on the plan and the sampler alone, not on
-/// the number of threads: thread `t` of `n` prepares steps `t`, `t + n`, ... and keeps at most two ahead.
+/// Hands out the batches of step after step, epoch after epoch. They depend on what is asked alone, not on the number of
+/// threads: thread `t` of `n` prepares steps `t`, `t + n`, ... and keeps at most two ahead.
 #[derive(Debug)]
-pub struct Loader {
-    lanes: Vec<flume::Receiver<Result<Batch>>>,
+pub struct Loader<B = Batch> {
+    lanes: Vec<flume::Receiver<Result<B>>>,
     threads: Vec<JoinHandle<()>>,
     next: usize,
 }
@@ -59,17 +59,35 @@ impl Loader {
         threads: usize,
         first: u64,
     ) -> Result<Self> {
+        Self::preparing(threads, first, || {
+            let (data, sampler, plan) = (data.clone(), sampler.clone(), plan.clone());
+            let mut epoch = (u64::MAX, Vec::new());
+            move |step| {
+                if epoch.0 != step / plan.steps {
+                    epoch = (step / plan.steps, sampler.epoch(step / plan.steps));
+                }
+                prepare(&data, &epoch.1, &plan, step)
+            }
+        })
+    }
+}
+
+impl<B: Send + 'static> Loader<B> {
+    /// Starts preparing from global step `first`. Each thread gets a worker of its own, which makes the batch of a step.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub fn preparing<W>(threads: usize, first: u64, mut worker: impl FnMut() -> W) -> Result<Self>
+    where
+        W: FnMut(u64) -> Result<B> + Send + 'static,
+    {
         let mut loader = Self { lanes: Vec::new(), threads: Vec::new(), next: 0 };
         for lane in 0..threads as u64 {
             let (sender, receiver) = flume::bounded(1);
-            let (data, sampler, plan) = (data.clone(), sampler.clone(), plan.clone());
+            let mut make = worker();
             let work = move || {
-                let mut epoch = (u64::MAX, Vec::new());
                 for step in (first + lane..).step_by(threads) {
-                    if epoch.0 != step / plan.steps {
-                        epoch = (step / plan.steps, sampler.epoch(step / plan.steps));
-                    }
-                    let batch = prepare(&data, &epoch.1, &plan, step);
+                    let batch = make(step);
                     let failed = batch.is_err();
                     if sender.send(batch).is_err() || failed {
                         return;
@@ -87,14 +105,14 @@ impl Loader {
     ///
     /// # Errors
     /// An image cannot be read, or a thread panicked.
-    pub fn next_batch(&mut self) -> Result<Batch> {
+    pub fn next_batch(&mut self) -> Result<B> {
         let lane = self.next;
         self.next = (self.next + 1) % self.lanes.len();
         self.lanes[lane].recv().map_err(|_| Error::Internal("a thread that prepares crops ended".into()))?
     }
 }
 
-impl Drop for Loader {
+impl<B> Drop for Loader<B> {
     fn drop(&mut self) {
         // Without its receiver a thread's next send fails, and it ends.
         self.lanes.clear();

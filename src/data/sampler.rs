@@ -54,7 +54,7 @@ impl Sampler {
 }
 
 /// The generator of one crop: no two crops of a run share one, whichever thread draws them.
-pub(crate) fn generator(seed: u64, epoch: u64, position: u64) -> ChaCha8Rng {
+pub fn generator(seed: u64, epoch: u64, position: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
     for (part, value) in key.chunks_exact_mut(8).zip([seed, epoch, position, 0x736c_6964_6573_7472]) {
         part.copy_from_slice(&value.to_le_bytes());

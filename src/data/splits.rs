@@ -84,6 +84,29 @@ impl SplitTable {
         Ok(table)
     }
 
+    /// Divides whole groups so that `share` of each style is for validation, nothing for 0, and the rest for training.
+    ///
+    /// # Errors
+    /// There are too few groups; `place` is named.
+    pub fn held_out(
+        files: Vec<String>,
+        groups: Vec<String>,
+        styles: Vec<String>,
+        share: f64,
+        seed: u64,
+        place: &Path,
+    ) -> Result<Self> {
+        let splits = match share {
+            0.0 => vec![Split::Train; files.len()],
+            _ => divide(&groups, &styles, &BTreeSet::new(), [share, 0.0], seed),
+        };
+        let table = Self { files, groups, styles, splits };
+        if share > 0.0 {
+            table.check(place, false)?;
+        }
+        Ok(table)
+    }
+
     /// Numbers of the images of a split.
     pub fn of(&self, split: Split) -> Vec<usize> {
         (0..self.splits.len()).filter(|&i| self.splits[i] == split).collect()

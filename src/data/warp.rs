@@ -2,6 +2,7 @@
 
 use super::colour::mirror;
 use super::dataset::Sample;
+use image::RgbImage;
 
 /// From the pixels of a crop to those of its image.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,7 +41,7 @@ impl Warp {
 
     /// `edge x edge` pixels of 0 to 255, mirrored outside the image; where the crop is coarser than the image each
     /// pixel is the mean of as many points as it covers pixels.
-    pub fn pixels(&self, sample: &Sample, edge: u32) -> Vec<[f32; 3]> {
+    pub fn pixels(&self, image: &RgbImage, edge: u32) -> Vec<[f32; 3]> {
         let step = (self.right[0].powi(2) + self.right[1].powi(2)).sqrt();
         let points = ((step - 0.01).ceil() as u32).max(1);
         let share = 1.0 / f64::from(points);
@@ -53,7 +54,7 @@ impl Warp {
                     for i in 0..points {
                         let (dx, dy) = ((f64::from(i) + 0.5) * share, (f64::from(j) + 0.5) * share);
                         let [u, v] = self.at(f64::from(x) + dx, f64::from(y) + dy, edge);
-                        let value = bilinear(sample, u as f32, v as f32);
+                        let value = bilinear(image, u as f32, v as f32);
                         sum.iter_mut().zip(value).for_each(|(sum, value)| *sum += weight * value);
                     }
                 }
@@ -80,14 +81,14 @@ impl Warp {
 }
 
 /// The image at a point; pixel centres lie at halves.
-fn bilinear(sample: &Sample, x: f32, y: f32) -> [f32; 3] {
-    let (width, height) = (i64::from(sample.image.width()), i64::from(sample.image.height()));
+fn bilinear(image: &RgbImage, x: f32, y: f32) -> [f32; 3] {
+    let (width, height) = (i64::from(image.width()), i64::from(image.height()));
     let (x, y) = (x - 0.5, y - 0.5);
     let (left, top) = (x.floor(), y.floor());
     let (fx, fy) = (x - left, y - top);
     let columns = [mirror(left as i64, width), mirror(left as i64 + 1, width)];
     let rows = [mirror(top as i64, height), mirror(top as i64 + 1, height)];
-    let raw = sample.image.as_raw();
+    let raw = image.as_raw();
     let pixel = |column: usize, row: usize| {
         let at = (row * width as usize + column) * 3;
         [f32::from(raw[at]), f32::from(raw[at + 1]), f32::from(raw[at + 2])]
@@ -103,7 +104,7 @@ fn bilinear(sample: &Sample, x: f32, y: f32) -> [f32; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::{Rgb, RgbImage};
+    use image::Rgb;
 
     /// Red tells the column, green the row, the label both.
     fn sample(width: u32, height: u32) -> Sample {
@@ -118,7 +119,7 @@ mod tests {
         let sample = sample(10, 8);
         let warp = Warp::new([5.0, 4.0], 1.0, 0.0, 0);
         assert_eq!(warp.labels(&sample, 4, 0), [23, 24, 25, 26, 33, 34, 35, 36, 43, 44, 45, 46, 53, 54, 55, 56]);
-        assert_eq!(warp.pixels(&sample, 4)[0], [30.0, 20.0, 0.0]);
+        assert_eq!(warp.pixels(&sample.image, 4)[0], [30.0, 20.0, 0.0]);
         assert_eq!(warp.labels(&sample, 2, 1), warp.labels(&sample, 4, 0), "a margin lies around the crop");
     }
 
@@ -129,7 +130,7 @@ mod tests {
         for symmetry in 0..8 {
             let warp = Warp::new([3.0, 3.0], 1.0, 0.0, symmetry);
             let labels = warp.labels(&sample, 6, 0);
-            for (pixel, label) in warp.pixels(&sample, 6).iter().zip(&labels) {
+            for (pixel, label) in warp.pixels(&sample.image, 6).iter().zip(&labels) {
                 assert_eq!([pixel[0], pixel[1]], [(label % 6) as f32 * 10.0, (label / 6) as f32 * 10.0]);
             }
             seen.insert(labels);
@@ -140,7 +141,7 @@ mod tests {
     #[test]
     fn reducing_averages_and_the_outside_is_mirrored() {
         let sample = sample(8, 8);
-        let half = Warp::new([4.0, 4.0], 0.5, 0.0, 0).pixels(&sample, 4);
+        let half = Warp::new([4.0, 4.0], 0.5, 0.0, 0).pixels(&sample.image, 4);
         assert_eq!(half[0], [5.0, 5.0, 0.0], "the mean of columns 0 and 1");
         let outside = Warp::new([0.0, 4.0], 1.0, 0.0, 0).labels(&sample, 4, 0);
         assert_eq!(outside[..4], [17, 16, 16, 17]);

@@ -10,9 +10,17 @@ mod findings;
 pub mod finetune;
 pub mod manifest;
 mod outputs;
+#[cfg(feature = "torch")]
+mod picture;
 pub mod places;
+#[cfg(feature = "torch")]
+pub mod pretrain;
+#[cfg(feature = "torch")]
+pub mod sample;
 #[cfg(feature = "torch")]
 pub mod score;
 pub mod segment;
 mod stoppable;
 pub mod tissue;
+#[cfg(feature = "torch")]
+mod training;

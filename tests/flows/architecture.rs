@@ -10,7 +10,7 @@ const LEVELS: [&[&str]; 8] = [
     &["budget", "config"],
     &["tile"],
     &["slide", "grid", "vectorize", "nn", "diffusion", "data"],
-    &["stream", "infer", "stitch", "metrics"],
+    &["stream", "infer", "stitch", "metrics", "pretext"],
     &["sink", "train"],
     &["run"],
     &["cli", "lib", "main"],
@@ -24,7 +24,7 @@ const FENCES: [(&str, &[&str]); 5] = [
     ("openslide_rs", &["slide/openslide"]),
     ("openslide_sys", &["slide/openslide"]),
     ("tiff", &["slide/tiff", "sink/ome_tiff"]),
-    ("tch", &["infer/torch", "nn", "diffusion/objective", "diffusion/sampler", "train"]),
+    ("tch", &["infer/torch", "nn", "diffusion/objective", "diffusion/sampler", "pretext", "train"]),
     ("libloading", &["infer/torch", "infer/device"]),
 ];
 

@@ -4,17 +4,16 @@ pub(super) mod canvas;
 mod card;
 mod crops;
 mod finish;
-mod plot;
+pub(super) mod plot;
 mod settle;
 mod sheet;
 
 use crate::config::{FinetuneConfig, SplitBy};
 use crate::data::{Batch, CropPlan, Dataset, Loader, Sampler, Split, SplitTable, pixel_size, sampler::strata};
 use crate::error::{Error, Result};
+use crate::run::training::{claim, left, write_config, write_rows};
 use crate::train::device::{self, Device, set_threads};
-use crate::train::{
-    BEST, Checkpoint, EpochRow, Event, Fate, LAST, Predictor, Timing, Trainer, boundary_px, write_whole,
-};
+use crate::train::{Checkpoint, EpochRow, Event, Fate, LAST, Predictor, Timing, Trainer, boundary_px};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -120,7 +119,7 @@ took over {tensors} tensors with {numbers} numbers; all of them: transfer.csv",
     let last = options.out.join(LAST);
     if options.resume {
         trainer.restore(&Checkpoint::read(&last)?, &last)?;
-        write_config(options)?;
+        write_config(&options.out, config)?;
         let state = trainer.state();
         tell(Progress::Note(format!("resumed after epoch {}, step {}", state.epochs(), state.step)));
     }
@@ -166,11 +165,6 @@ took over {tensors} tensors with {numbers} numbers; all of them: transfer.csv",
     Ok(())
 }
 
-fn left(started: Instant, first: u64, step: u64, total: u64) -> Duration {
-    let done = (step - first).max(1) as f64;
-    started.elapsed().mul_f64((total - step) as f64 / done)
-}
-
 /// What stays the same through a run.
 struct Run {
     data: Arc<Dataset>,
@@ -188,7 +182,7 @@ impl Run {
         set_threads(options.threads);
         let (data, table) = dataset(config)?;
         let data = Arc::new(data);
-        folder(options, &table)?;
+        claim(&options.out, options.resume, &table, config)?;
         let images = table.of(Split::Train);
         let training = &config.training;
         let fills = (images.len() as u64).div_ceil(training.batch as u64);
@@ -254,46 +248,4 @@ pub(super) fn dataset(config: &FinetuneConfig) -> Result<(Dataset, SplitTable)> 
         data.set_pixel_sizes(&pixel_size::estimate(&data, &table.groups, diameter)?, config.input.mpp);
     }
     Ok((data, table))
-}
-
-/// Makes or checks the output folder: a run is never mixed with another.
-fn folder(options: &FinetuneOptions, table: &SplitTable) -> Result<()> {
-    let out = &options.out;
-    std::fs::create_dir_all(out).map_err(Error::io("create", out))?;
-    let (split, last) = (out.join("split.csv"), out.join(LAST));
-    if !options.resume {
-        if last.exists() || out.join(BEST).exists() {
-            let reason = "holds a run already; give --resume to go on with it, or another --out";
-            return Err(Error::config("--out", out.display(), reason));
-        }
-        write_config(options)?;
-        return table.write(&split);
-    }
-    if !last.exists() {
-        return Err(Error::config("--resume", out.display(), format!("there is no {LAST} to go on from")));
-    }
-    let again = out.join("split.csv.new");
-    table.write(&again)?;
-    let read = |path: &Path| std::fs::read(path).map_err(Error::io("read", path));
-    let same = read(&again)? == read(&split)?;
-    std::fs::remove_file(&again).map_err(Error::io("remove", &again))?;
-    if !same {
-        return Err(Error::dataset(split, "the data give another split now; put them back or start a new run"));
-    }
-    Ok(())
-}
-
-fn write_config(options: &FinetuneOptions) -> Result<()> {
-    let text = toml::to_string_pretty(&options.config).map_err(Error::compute("writing the configuration"))?;
-    write_whole(&options.out.join("config.toml"), text.as_bytes())
-}
-
-/// `metrics.csv`, whole.
-fn write_rows(rows: &[EpochRow], path: &Path) -> Result<()> {
-    let mut file = csv::Writer::from_writer(Vec::new());
-    for row in rows {
-        file.serialize(row).map_err(Error::compute("writing metrics.csv"))?;
-    }
-    let bytes = file.into_inner().map_err(|e| Error::io("write", path)(e.into_error()))?;
-    write_whole(path, &bytes)
 }

@@ -1,10 +1,12 @@
 //! What the loop promises, on a toy.
 
 use super::*;
-use crate::config::{NetworkSpec, NoiseProcess, NoiseSchedule, StartConfig};
-use crate::data::{CropPlan, Dataset, Sampler};
+use crate::config::{NetworkSpec, NoiseProcess, NoiseSchedule};
+use crate::data::{CropPlan, Dataset, Loader, Sampler};
+use crate::train::{BEST, Checkpoint, LAST};
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const CONFIG: &str = r#"
     seed = 3
