@@ -6,6 +6,8 @@ mod bench;
 mod demo;
 mod engine;
 #[cfg(feature = "torch")]
+mod fid;
+#[cfg(feature = "torch")]
 mod finetune;
 mod info;
 mod interrupt;
@@ -41,6 +43,8 @@ enum Command {
     Bench(bench::BenchArgs),
     Demo(demo::DemoArgs),
     #[cfg(feature = "torch")]
+    Fid(fid::FidArgs),
+    #[cfg(feature = "torch")]
     Finetune(finetune::FinetuneArgs),
     Info(info::InfoArgs),
     Models(models::ModelsArgs),
@@ -61,6 +65,8 @@ pub fn main() -> ExitCode {
         Command::Baseline(args) => baseline::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Demo(args) => demo::run(args),
+        #[cfg(feature = "torch")]
+        Command::Fid(args) => fid::run(args),
         #[cfg(feature = "torch")]
         Command::Finetune(args) => finetune::run(args),
         Command::Info(args) => info::run(args),

@@ -15,6 +15,8 @@ pub struct AugmentConfig {
     pub rotation_deg: f64,
     /// The eight symmetries of the square.
     pub dihedral: bool,
+    /// Only the mirror images left-right and up-down, as published; needs `dihedral = false`.
+    pub flips: bool,
     /// Haematoxylin and eosin jitter: each stain's optical density is multiplied by U(1-s, 1+s) and shifted by
     /// U(-s, s) / 2. 0.05 is light, 0.2 strong (Tellez 2019).
     pub stain: f64,
@@ -24,6 +26,8 @@ pub struct AugmentConfig {
     pub hue_deg: f64,
     /// Saturation is multiplied by U(1-s, 1+s).
     pub saturation: f64,
+    /// Share of the crops whose brightness and contrast change; published 0.3.
+    pub light_share: f64,
     /// Brightness is multiplied by U(1-b, 1+b).
     pub brightness: f64,
     /// Contrast about the mean grey is multiplied by U(1-c, 1+c).
@@ -34,6 +38,9 @@ pub struct AugmentConfig {
     pub blur_share: f64,
     /// Largest sigma of the blur in pixels.
     pub blur_sigma_px: f64,
+    /// Sigma of the blur across and down, always the same, with a kernel of 3 x 3: published are 1 and 2, one an axis and
+    /// not the ends of a range (trap T-16). Goes before `blur_sigma_px`.
+    pub blur_fixed_sigma_px: Option<[f64; 2]>,
     /// Share of the crops that get noise.
     pub noise_share: f64,
     /// Largest standard deviation of the noise in grey levels (0-255).
@@ -53,15 +60,18 @@ impl Default for AugmentConfig {
             scale: [1.0, 1.0],
             rotation_deg: 0.0,
             dihedral: true,
+            flips: false,
             stain: 0.05,
             hue_share: 0.0,
             hue_deg: 0.0,
             saturation: 0.0,
+            light_share: 1.0,
             brightness: 0.1,
             contrast: 0.1,
             gamma: 0.0,
             blur_share: 0.1,
             blur_sigma_px: 1.0,
+            blur_fixed_sigma_px: None,
             noise_share: 0.0,
             noise_levels: 0.0,
             jpeg_share: 0.0,
@@ -100,11 +110,19 @@ impl AugmentConfig {
         within("augment.hue_share", self.hue_share, 0.0, 1.0)?;
         within("augment.hue_deg", self.hue_deg, 0.0, 180.0)?;
         within("augment.saturation", self.saturation, 0.0, 1.0)?;
+        within("augment.light_share", self.light_share, 0.0, 1.0)?;
         within("augment.brightness", self.brightness, 0.0, 0.9)?;
         within("augment.contrast", self.contrast, 0.0, 0.9)?;
         within("augment.gamma", self.gamma, 0.0, 5.0)?;
         within("augment.blur_share", self.blur_share, 0.0, 1.0)?;
         within("augment.blur_sigma_px", self.blur_sigma_px, 0.0, 10.0)?;
+        for sigma in self.blur_fixed_sigma_px.into_iter().flatten() {
+            within("augment.blur_fixed_sigma_px", sigma, 0.05, 10.0)?;
+        }
+        if self.flips && self.dihedral {
+            let reason = "would do nothing: `augment.dihedral` holds the mirror images already; set that to false";
+            return Err(Error::config("augment.flips", true, reason));
+        }
         within("augment.noise_share", self.noise_share, 0.0, 1.0)?;
         within("augment.noise_levels", self.noise_levels, 0.0, 100.0)?;
         within("augment.jpeg_share", self.jpeg_share, 0.0, 1.0)?;

@@ -34,6 +34,18 @@ impl Labels {
     }
 }
 
+/// What is never divided between training, validation and test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitBy {
+    /// A patient, slide or look: `group` names it.
+    #[default]
+    Group,
+    /// Nothing but the image itself, as published (trap T-8): neighbours of one slide fall into training and validation, and
+    /// the figures are too good. For comparisons with published figures alone.
+    Patch,
+}
+
 /// Images, masks, and how they are divided.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,6 +71,9 @@ pub struct DataConfig {
     /// `split` is given.
     #[serde(default)]
     pub group: Option<String>,
+    /// What is never divided between splits.
+    #[serde(default)]
+    pub split_by: SplitBy,
     /// Distance in units of Lab colour difference up to which images join one look-alike group.
     #[serde(default = "default_look_alike")]
     pub look_alike_threshold: f64,
@@ -152,7 +167,12 @@ impl DataConfig {
         if let Some(name) = named {
             return Err(Error::config("data.index", "missing", format!("column `{name}` is asked for, but no index")));
         }
-        if self.group.is_none() && self.split.is_none() {
+        let rival = [("group", &self.group), ("split", &self.split)].into_iter().find(|(_, column)| column.is_some());
+        if let (SplitBy::Patch, Some((field, _))) = (self.split_by, rival) {
+            let reason = format!("divides image by image, but `data.{field}` says otherwise; give one of them");
+            return Err(Error::config("data.split_by", "patch", reason));
+        }
+        if self.group.is_none() && self.split.is_none() && self.split_by == SplitBy::Group {
             let reason = "name the column with the patient or slide, or `look_alike`; crops of one slide in training \
                           and validation would make the figures worthless";
             return Err(Error::config("data.group", "missing", reason));

@@ -198,6 +198,7 @@ impl TrainInput {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::SplitBy;
 
     const SMALL: &str = r#"
         [model]
@@ -236,6 +237,35 @@ mod tests {
         let mut config: FinetuneConfig = toml::from_str(SMALL).unwrap();
         config.data.group = None;
         assert!(config.validate().unwrap_err().to_string().contains("`data.group`"));
+    }
+
+    #[test]
+    fn a_split_image_by_image_must_be_named_and_stands_alone() {
+        let mut config: FinetuneConfig = toml::from_str(SMALL).unwrap();
+        (config.data.split_by, config.data.group) = (SplitBy::Patch, None);
+        config.validate().unwrap();
+        config.data.group = Some("look_alike".into());
+        assert!(config.validate().unwrap_err().to_string().contains("`data.split_by` is patch"));
+    }
+
+    #[test]
+    fn what_would_do_nothing_is_refused() {
+        type Change = fn(&mut FinetuneConfig);
+        let spoil: [(&str, Change); 7] = [
+            ("start.parts", |c| c.start.parts = crate::config::Parts::Encoder),
+            ("start.averaged", |c| c.start.averaged = false),
+            ("start.range_mismatch", |c| c.start.range_mismatch = true),
+            ("start.freeze_epochs", |c| c.start.freeze_epochs = 2),
+            ("start.noise", |c| c.start.noise = true),
+            ("network.step", |c| c.network.step = 3),
+            ("augment.flips", |c| c.augment.flips = true),
+        ];
+        for (field, change) in spoil {
+            let mut config: FinetuneConfig = toml::from_str(SMALL).unwrap();
+            change(&mut config);
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(&format!("`{field}`")), "{message}");
+        }
     }
 
     #[test]

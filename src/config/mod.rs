@@ -18,7 +18,7 @@ mod tissue;
 mod training;
 
 pub use augment::AugmentConfig;
-pub use dataset::{DataConfig, Labels};
+pub use dataset::{DataConfig, Labels, SplitBy};
 pub use diffusion::{DiffusionConfig, NoiseSchedule, Predict, StepDraw, StepWeight};
 pub use finetune::{FinetuneConfig, OutputModel, Stored, TrainInput};
 pub use loss::{LossConfig, SsMode};

@@ -1,7 +1,7 @@
 //! Random crops: place, magnification and turn, then stain, light and camera.
 
 use super::classes::class_map;
-use super::colour::{Affine, blur, grey, hue_map, stain_map, through_density};
+use super::colour::{Affine, blur, blur3, grey, hue_map, stain_map, through_density};
 use super::dataset::Sample;
 use super::patch::View;
 use super::restain::restain;
@@ -82,8 +82,9 @@ pub(super) fn colours(pixels: &mut [[f32; 3]], config: &AugmentConfig, rng: &mut
         let map = hue_map(config.hue_deg * signed(rng), 1.0 + config.saturation * signed(rng));
         pixels.iter_mut().for_each(|p| *p = map.apply(*p));
     }
-    let brightness = (1.0 + config.brightness * signed(rng)) as f32;
-    let contrast = (1.0 + config.contrast * signed(rng)) as f32;
+    let light = if config.light_share < 1.0 && !chance(rng, config.light_share) { 0.0 } else { 1.0 };
+    let brightness = (1.0 + light * config.brightness * signed(rng)) as f32;
+    let contrast = (1.0 + light * config.contrast * signed(rng)) as f32;
     if brightness != 1.0 || contrast != 1.0 {
         let mean = pixels.iter().map(|p| grey(*p)).sum::<f32>() / pixels.len() as f32;
         let gain = brightness * contrast;
@@ -106,7 +107,11 @@ pub(super) fn camera(
     config: &AugmentConfig,
     rng: &mut impl Rng,
 ) -> Result<RgbImage> {
-    if chance(rng, config.blur_share) && config.blur_sigma_px > 0.0 {
+    let blurred = chance(rng, config.blur_share);
+    if let (true, Some(sigmas)) = (blurred, config.blur_fixed_sigma_px) {
+        let soft = blur3(pixels.as_flattened(), edge as usize, 3, sigmas);
+        pixels.as_flattened_mut().copy_from_slice(&soft);
+    } else if blurred && config.blur_sigma_px > 0.0 {
         let sigma = (config.blur_sigma_px * rng.random::<f64>()).max(0.2) as f32;
         let soft = blur(pixels.as_flattened(), edge as usize, edge as usize, 3, sigma);
         pixels.as_flattened_mut().copy_from_slice(&soft);
@@ -139,6 +144,7 @@ fn nearly_normal(rng: &mut impl Rng) -> f32 {
 mod tests {
     use super::*;
     use image::Rgb;
+    use image::imageops::{flip_horizontal, flip_vertical, rotate180};
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
@@ -197,6 +203,32 @@ mod tests {
             };
             assert!(mean(true) + 40.0 < mean(false), "the nucleus is darker at seed {seed}");
         }
+    }
+
+    #[test]
+    fn flips_alone_give_the_four_mirror_images_and_no_turn() {
+        let sample =
+            Sample { image: RgbImage::from_fn(8, 8, |x, y| Rgb([x as u8 * 9, y as u8 * 20, 0])), labels: vec![0; 64] };
+        let config = AugmentConfig { flips: true, ..AugmentConfig::none() };
+        let crops: std::collections::BTreeSet<Vec<u8>> = (0..60)
+            .map(|seed| random_crop(&sample, 8, 0, &config, &mut ChaCha8Rng::seed_from_u64(seed)).unwrap())
+            .map(|crop| crop.image.into_raw())
+            .collect();
+        let image = &sample.image;
+        let mirrors = [image.clone(), flip_horizontal(image), flip_vertical(image), rotate180(image)];
+        assert_eq!(crops, mirrors.into_iter().map(RgbImage::into_raw).collect());
+    }
+
+    #[test]
+    fn the_light_of_a_share_of_the_crops_changes() {
+        let sample = Sample { image: RgbImage::from_pixel(16, 16, Rgb([100, 120, 90])), labels: vec![0; 256] };
+        let config = AugmentConfig { light_share: 0.3, brightness: 0.5, contrast: 0.4, ..AugmentConfig::none() };
+        let changed = |seed| {
+            let crop = random_crop(&sample, 16, 0, &config, &mut ChaCha8Rng::seed_from_u64(seed)).unwrap();
+            crop.image != sample.image
+        };
+        let share = (0..400).filter(|&seed| changed(seed)).count();
+        assert!((90..150).contains(&share), "{share} of 400");
     }
 
     #[test]

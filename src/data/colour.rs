@@ -119,6 +119,33 @@ pub(super) fn blur(values: &[f32], width: usize, height: usize, channels: usize,
     down
 }
 
+/// Gaussian of its own sigma across and down with a kernel of 3 x 3, mirrored at the edge without repeating it, as
+/// torchvision's `GaussianBlur(3, (across, down))` has it. `values` are `edge x edge x channels`.
+pub(super) fn blur3(values: &[f32], edge: usize, channels: usize, sigmas: [f64; 2]) -> Vec<f32> {
+    let beside = |i: usize| {
+        [if i == 0 { 1.min(edge - 1) } else { i - 1 }, if i + 1 == edge { i.saturating_sub(1) } else { i + 1 }]
+    };
+    let taps = |sigma: f64| {
+        let side = (-0.5 / (sigma * sigma)).exp();
+        [(1.0 / (1.0 + 2.0 * side)) as f32, (side / (1.0 + 2.0 * side)) as f32]
+    };
+    let pass = |values: &[f32], [middle, side]: [f32; 2], down: bool| -> Vec<f32> {
+        let at = |x: usize, y: usize, c: usize| values[(y * edge + x) * channels + c];
+        let mut out = Vec::with_capacity(values.len());
+        for y in 0..edge {
+            for x in 0..edge {
+                let ends = beside(if down { y } else { x });
+                out.extend((0..channels).map(|c| {
+                    let [a, b] = ends.map(|end| if down { at(x, end, c) } else { at(end, y, c) });
+                    middle * at(x, y, c) + side * (a + b)
+                }));
+            }
+        }
+        out
+    };
+    pass(&pass(values, taps(sigmas[0]), false), taps(sigmas[1]), true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +185,24 @@ mod tests {
         assert!((soft.iter().sum::<f32>() - 1.0).abs() < 1e-4);
         assert!((soft[15 * 31 + 13] - soft[13 * 31 + 15]).abs() < 1e-6);
         assert!((soft[15 * 31 + 15] - 1.0 / (std::f32::consts::TAU * 4.0)).abs() < 1e-3);
+    }
+
+    #[test]
+    fn the_published_blur_has_torchvisions_taps_an_axis() {
+        let mut point = vec![0.0; 25];
+        point[12] = 1.0;
+        let soft = blur3(&point, 5, 1, [1.0, 2.0]);
+        // exp(-1/2) and exp(-1/8), each divided by 1 + twice itself.
+        let (across, down) = ([0.274_068_62, 0.451_862_76], [0.319_167_77, 0.361_664_46]);
+        assert!((soft[12] - across[1] * down[1]).abs() < 1e-6 && (soft[11] - across[0] * down[1]).abs() < 1e-6);
+        assert!((soft[7] - across[1] * down[0]).abs() < 1e-6 && (soft[6] - across[0] * down[0]).abs() < 1e-6);
+        assert!((soft.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        let mut corner = vec![0.0; 25];
+        corner[1] = 1.0;
+        assert!(
+            (blur3(&corner, 5, 1, [1.0, 2.0])[0] - 2.0 * across[0] * down[1]).abs() < 1e-6,
+            "reflected without the edge"
+        );
     }
 
     #[test]

@@ -49,7 +49,12 @@ impl View {
         let [low, high] = config.scale.map(f64::ln);
         let zoom = (low + (high - low) * rng.random::<f64>()).exp();
         let turn_deg = config.rotation_deg * signed(rng);
-        let symmetry = if config.dihedral { rng.random_range(0..8) } else { 0 };
+        // The first four symmetries are the mirror images.
+        let symmetry = match (config.dihedral, config.flips) {
+            (true, _) => rng.random_range(0..8),
+            (false, true) => rng.random_range(0..4),
+            (false, false) => 0,
+        };
         Self { zoom, turn_deg, symmetry }
     }
 

@@ -8,6 +8,8 @@ pub mod torch;
 #[cfg(feature = "torch")]
 pub mod torch_device;
 #[cfg(feature = "torch")]
+pub mod torch_features;
+#[cfg(feature = "torch")]
 pub mod torchscript;
 
 use crate::error::Result;

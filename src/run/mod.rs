@@ -3,6 +3,8 @@
 #[cfg(feature = "torch")]
 pub mod baseline;
 pub mod bench;
+#[cfg(feature = "torch")]
+pub mod fid;
 mod findings;
 #[cfg(feature = "torch")]
 pub mod finetune;

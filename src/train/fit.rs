@@ -31,11 +31,13 @@ pub trait Task {
         1
     }
 
-    /// Called before every step with the number of steps that are done; says whether the optimizer's freezable parts stay in
-    /// it.
-    fn before_step(&mut self, done: u64) -> bool {
-        let _ = done;
-        false
+    /// Called before each step, with the number of steps done.
+    ///
+    /// # Errors
+    /// [`Error::Compute`] with libtorch's message.
+    fn before_step(&mut self, done: u64, optimizer: &mut Optimizer) -> Result<()> {
+        let _ = (done, optimizer);
+        Ok(())
     }
 
     /// Mean loss of one part, through the network in training.
@@ -279,11 +281,10 @@ impl<T: Task> Fit<T> {
     /// # Errors
     /// [`Error::Compute`] with libtorch's message; `training.max_bad_steps` skipped in a row.
     pub fn step(&mut self, batch: &T::Batch, total: u64) -> Result<Option<f64>> {
+        self.task.before_step(self.state.step, &mut self.optimizer)?;
         let before: Result<Vec<_>, _> = self.statistics.iter().map(copy).collect();
         let before = before.map_err(Error::compute("keeping the statistics"))?;
         let rate = learning_rate(&self.course.optimizer, self.state.step, total);
-        let frozen = self.task.before_step(self.state.step);
-        self.optimizer.freeze(frozen)?;
         self.state.step += 1;
         self.optimizer.zero_grad();
         if let Some(value) = self.gradient(batch)? {

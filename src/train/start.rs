@@ -1,8 +1,8 @@
 //! Weights to start a run from.
 
 use super::checkpoint::{Checkpoint, STATE};
-use super::pretrained::{PRETRAINED, Pretrained};
 use super::fit::{BEST, LAST};
+use super::pretrained::{PRETRAINED, Pretrained};
 use super::transfer::{Account, Fate, Transfer};
 use crate::config::{FinetuneConfig, NetworkSpec, NoiseProcess, Parts, PretextConfig, StartConfig};
 use crate::error::{Error, Result};

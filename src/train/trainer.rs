@@ -7,6 +7,7 @@ use super::fit::{Closing, Course, Fit, Task};
 use super::loss::Loss;
 use super::model;
 use super::noise::noised;
+use super::optimizer::Optimizer;
 use super::start::Source;
 use super::transfer::Transfer;
 use crate::config::{FinetuneConfig, Select, StartConfig};
@@ -26,10 +27,9 @@ pub struct Segmentation {
     loss: Loss,
     start: StartConfig,
     seed: u64,
-    /// Steps after which frozen parts move again; nothing for never.
-    thaw: Option<u64>,
-    /// Steps done.
-    step: u64,
+    steps_per_epoch: u64,
+    /// Steps done before the present one.
+    done: u64,
 }
 
 /// Trains a segmentation network.
@@ -56,8 +56,8 @@ impl Trainer {
             loss: Loss::new(&config.loss, classes)?,
             start: config.start.clone(),
             seed: config.seed,
-            thaw: (config.start.freeze_epochs > 0).then_some(config.start.freeze_epochs * steps_per_epoch),
-            step: 0,
+            steps_per_epoch,
+            done: 0,
         };
         let course = Course {
             optimizer: config.optimizer.clone(),
@@ -101,9 +101,11 @@ impl Task for Segmentation {
     type Batch = Batch;
     type Scores = Validation;
 
-    fn before_step(&mut self, done: u64) -> bool {
-        self.step = done;
-        !self.start.freeze.is_empty() && self.thaw.is_none_or(|thaw| done < thaw)
+    /// Holds the parts of `start.freeze`, or lets them go when their epochs are over.
+    fn before_step(&mut self, done: u64, optimizer: &mut Optimizer) -> Result<()> {
+        self.done = done;
+        let over = self.start.freeze_epochs > 0 && done >= self.start.freeze_epochs * self.steps_per_epoch;
+        optimizer.freeze(!self.start.freeze.is_empty() && !over)
     }
 
     fn loss(&self, network: &UNet, batch: &Batch, _part: usize) -> Result<Tensor> {
@@ -112,7 +114,7 @@ impl Task for Segmentation {
             let classes = Tensor::f_from_data_size(&batch.classes, &[n, edge, edge], Kind::Uint8)?;
             let classes = classes.f_to_device(self.device)?.f_to_kind(Kind::Int64)?;
             let input = to_input(&batch.pixels, n, edge, edge, self.range, self.device)?;
-            Ok((noised(input, &self.start, self.seed, self.step)?, classes))
+            Ok((noised(input, &self.start, self.seed, self.done)?, classes))
         };
         let (input, classes) = prepare().map_err(Error::compute("preparing a batch"))?;
         let logits = network.forward(&input, None, self.mode)?;

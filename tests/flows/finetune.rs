@@ -50,7 +50,7 @@ const CONFIG: &str = r#"
 "#;
 
 /// Eight images of two stains and four patients a stain, each with touching nuclei, and the configuration beside them.
-fn toy(folder: &Path) {
+pub(super) fn toy(folder: &Path) {
     for part in ["data/image", "data/label"] {
         std::fs::create_dir_all(folder.join(part)).unwrap();
     }
@@ -78,11 +78,11 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub(super) fn run(folder: &Path, arguments: &[&str]) -> Output {
     command(folder, arguments).output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub(super) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -172,6 +172,18 @@ fn the_data_of_the_nuclei_model_divide_by_look_as_documented() {
         std::fs::read(shipped).unwrap(),
         "the split that the card's figures are of"
     );
+}
+
+#[test]
+fn the_shipped_configurations_are_valid() {
+    use slidestream::config::{FinetuneConfig, SplitBy};
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+    let read = |name: &str| FinetuneConfig::read(&folder.join(name)).unwrap();
+    assert!(!read("he-nuclei.toml").network_open() && read("glands.toml").start.from.is_none());
+    let parity = read("finetune-parity.toml");
+    assert!(parity.data.split_by == SplitBy::Patch && parity.start.range_mismatch);
+    assert_eq!((parity.optimizer.betas, parity.input.range), ([0.5, 0.999], [0.0, 1.0]));
+    assert!(parity.start.from.unwrap().ends_with("runs/pretrain-parity"));
 }
 
 #[test]

@@ -4,6 +4,8 @@ mod architecture;
 #[path = "../common/mod.rs"]
 mod common;
 #[cfg(feature = "torch")]
+mod fid;
+#[cfg(feature = "torch")]
 mod finetune;
 mod malformed;
 #[cfg(feature = "torch")]
@@ -18,4 +20,6 @@ mod segment;
 #[cfg(feature = "torch")]
 mod segment_command;
 mod slides;
+#[cfg(feature = "torch")]
+mod start;
 mod tissue;

@@ -9,7 +9,7 @@ const WEIGHT: FontWeight = FontWeight::Regular;
 const HEIGHT: RasterHeight = RasterHeight::Size16;
 
 /// Pixels that a line of text takes.
-pub(super) fn text_size(text: &str) -> (u32, u32) {
+pub(in crate::run) fn text_size(text: &str) -> (u32, u32) {
     ((text.chars().count() * get_raster_width(WEIGHT, HEIGHT)) as u32, HEIGHT.val() as u32)
 }
 
@@ -29,7 +29,7 @@ fn ink(text: &str, (x, y): (i32, i32), mut dot: impl FnMut(i32, i32, f64)) {
 }
 
 /// Writes a line of text on an image; what lies outside is cut off.
-pub(super) fn write(image: &mut RgbImage, text: &str, at: (i32, i32), color: [u8; 3]) {
+pub(in crate::run) fn write(image: &mut RgbImage, text: &str, at: (i32, i32), color: [u8; 3]) {
     let (width, height) = (image.width() as i32, image.height() as i32);
     ink(text, at, |x, y, share| {
         if (0..width).contains(&x) && (0..height).contains(&y) {

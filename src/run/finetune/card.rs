@@ -1,6 +1,6 @@
 //! The model card: README.md of the package.
 
-use crate::config::{FinetuneConfig, ModelPackage, Select, Task};
+use crate::config::{FinetuneConfig, ModelPackage, Select, SplitBy, Task};
 use crate::run::score::{ImageScore, SplitScore};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -46,12 +46,17 @@ pub(super) fn card(
         Select::Last => "the last epoch was taken, and `val` was free to choose the postprocessing",
         Select::ValDice | Select::ValLoss => "`val` chose the epoch, so its figures are a little too good",
     };
-    let _ = write!(
-        text,
-        "\nThe weights were fitted to `train`; {chosen}; `test` was not looked at. Images of one group (slide, patient, or look-alike) are never in two splits. Groups made by look \
-         are a guess: two groups may still share a slide, and the figures hold for images like these, not for other \
-         laboratories.\n"
-    );
+    let apart = match config.data.split_by {
+        SplitBy::Patch => {
+            "**Images were divided one by one: images of one slide or patient are in several splits, and the figures are \
+             too good. They serve to compare with figures that were made in the same way, and for nothing else.**"
+        }
+        SplitBy::Group => {
+            "Images of one group (slide, patient, or look-alike) are never in two splits. Groups made by look are a guess: \
+             two groups may still share a slide, and the figures hold for images like these, not for other laboratories."
+        }
+    };
+    let _ = write!(text, "\nThe weights were fitted to `train`; {chosen}; `test` was not looked at. {apart}\n");
     text.push_str("\n## How it was made\n\n");
     for (key, value) in &package.training {
         let _ = writeln!(text, "- {key}: {value}");

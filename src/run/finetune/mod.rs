@@ -8,7 +8,7 @@ pub(super) mod plot;
 mod settle;
 mod sheet;
 
-use crate::config::FinetuneConfig;
+use crate::config::{FinetuneConfig, SplitBy};
 use crate::data::{Batch, CropPlan, Dataset, Loader, Sampler, Split, SplitTable, pixel_size, sampler::strata};
 use crate::error::{Error, Result};
 use crate::run::training::{claim, left, write_config, write_rows};
@@ -96,6 +96,13 @@ pub fn finetune(options: &FinetuneOptions, stop: &AtomicBool, tell: &mut dyn FnM
     start.notes.into_iter().for_each(|note| tell(Progress::Note(note)));
     let run = Run::prepare(options)?;
     tell(Progress::Note(run.summary()));
+    if config.data.split_by == SplitBy::Patch {
+        tell(Progress::Note(
+            "WARNING: data.split_by = \"patch\": images of one patient are in training and in validation (trap T-8). Every \
+             figure of this run is too good; use it to compare with published ones only"
+                .into(),
+        ));
+    }
     run.show_crops(config.training.loader_threads, &options.out)?;
     let mut trainer = Trainer::new(config, run.device, run.plan.steps)?;
     if let Some(source) = &start.source {

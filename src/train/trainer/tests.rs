@@ -1,7 +1,7 @@
 //! What the loop promises, on a toy.
 
 use super::*;
-use crate::config::{NetworkSpec, NoiseProcess, NoiseSchedule, StartConfig};
+use crate::config::{NetworkSpec, NoiseProcess, NoiseSchedule};
 use crate::data::{CropPlan, Dataset, Loader, Sampler};
 use crate::train::{BEST, Checkpoint, LAST};
 use image::{GrayImage, Luma, Rgb, RgbImage};
