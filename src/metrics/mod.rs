@@ -1,4 +1,13 @@
-//! How good a segmentation is: pixel overlap and instance matching, per image.
+//! How good a segmentation is: pixels, surfaces, objects, probabilities; per image, with intervals over images.
 
+pub mod bootstrap;
+pub mod calibration;
+pub mod compat;
+pub mod confusion;
+pub mod glas;
+#[cfg(test)]
+mod golden;
 pub mod instance;
+mod quantile;
 pub mod segmentation;
+pub mod surface;
