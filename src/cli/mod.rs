@@ -5,6 +5,7 @@ mod baseline;
 mod bench;
 mod demo;
 mod engine;
+mod evaluate;
 #[cfg(feature = "torch")]
 mod finetune;
 mod info;
@@ -34,6 +35,7 @@ enum Command {
     Baseline(baseline::BaselineArgs),
     Bench(bench::BenchArgs),
     Demo(demo::DemoArgs),
+    Evaluate(evaluate::EvaluateArgs),
     #[cfg(feature = "torch")]
     Finetune(finetune::FinetuneArgs),
     Info(info::InfoArgs),
@@ -51,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Baseline(args) => baseline::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
         #[cfg(feature = "torch")]
         Command::Finetune(args) => finetune::run(args),
         Command::Info(args) => info::run(args),

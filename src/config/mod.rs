@@ -3,6 +3,7 @@
 mod augment;
 mod dataset;
 mod diffusion;
+mod evaluate;
 mod finetune;
 mod package;
 mod receptive_field;
@@ -15,6 +16,7 @@ mod training;
 pub use augment::AugmentConfig;
 pub use dataset::{DataConfig, Labels};
 pub use diffusion::{DiffusionConfig, NoiseSchedule, Predict, StepDraw, StepWeight};
+pub use evaluate::{EvaluateConfig, MaskKind};
 pub use finetune::{FinetuneConfig, OutputModel, Stored, TrainInput};
 pub use package::{
     ClassRole, InputSpec, ModelClass, ModelPackage, NetworkSpec, Normalisation, Postprocessing, Task, WeightsSpec,
