@@ -5,6 +5,7 @@ mod baseline;
 mod bench;
 mod demo;
 mod engine;
+mod evaluate;
 #[cfg(feature = "torch")]
 mod fid;
 #[cfg(feature = "torch")]
@@ -20,6 +21,8 @@ mod sample;
 mod segment;
 #[cfg(feature = "torch")]
 mod steps;
+#[cfg(feature = "torch")]
+mod study;
 mod thumbnail;
 mod tissue;
 
@@ -42,6 +45,7 @@ enum Command {
     Baseline(baseline::BaselineArgs),
     Bench(bench::BenchArgs),
     Demo(demo::DemoArgs),
+    Evaluate(evaluate::EvaluateArgs),
     #[cfg(feature = "torch")]
     Fid(fid::FidArgs),
     #[cfg(feature = "torch")]
@@ -53,6 +57,8 @@ enum Command {
     #[cfg(feature = "torch")]
     Sample(sample::SampleArgs),
     Segment(segment::SegmentArgs),
+    #[cfg(feature = "torch")]
+    Study(study::StudyArgs),
     Thumbnail(thumbnail::ThumbnailArgs),
     Tissue(tissue::TissueArgs),
 }
@@ -65,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Baseline(args) => baseline::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
         #[cfg(feature = "torch")]
         Command::Fid(args) => fid::run(args),
         #[cfg(feature = "torch")]
@@ -76,6 +83,8 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "torch")]
         Command::Sample(args) => sample::run(args),
         Command::Segment(args) => segment::run(args),
+        #[cfg(feature = "torch")]
+        Command::Study(args) => study::run(args),
         Command::Thumbnail(args) => thumbnail::run(args),
         Command::Tissue(args) => tissue::run(args),
     };

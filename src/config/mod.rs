@@ -3,6 +3,7 @@
 mod augment;
 mod dataset;
 mod diffusion;
+mod evaluate;
 mod finetune;
 mod loss;
 mod package;
@@ -14,12 +15,14 @@ mod segment;
 mod source;
 mod start;
 mod stream;
+mod study;
 mod tissue;
 mod training;
 
 pub use augment::AugmentConfig;
 pub use dataset::{DataConfig, Labels, SplitBy};
 pub use diffusion::{DiffusionConfig, NoiseSchedule, Predict, StepDraw, StepWeight};
+pub use evaluate::{EvaluateConfig, MaskKind};
 pub use finetune::{FinetuneConfig, OutputModel, Stored, TrainInput};
 pub use loss::{LossConfig, SsMode};
 pub use package::{
@@ -32,6 +35,7 @@ pub use segment::{Area, SegmentConfig};
 pub use source::{FolderSource, GroupBy, SlidesSource, SourceConfig};
 pub use start::{NoiseProcess, Parts, StartConfig};
 pub use stream::{StreamConfig, TileBytes, display_bytes, parse_bytes};
+pub use study::{Reported, Study, StudyConfig, StudyLoss, StudyStart};
 pub use tissue::TissueConfig;
 pub use training::{
     Balance, InitKind, OptimizerConfig, OptimizerKind, Precision, ScheduleKind, Select, TrainingConfig,

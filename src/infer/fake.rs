@@ -117,8 +117,8 @@ impl Segmenter for FakeSegmenter {
         Ok(tiles.iter().map(|tile| (self.answer)(&tile.rgb)).collect())
     }
 
-    fn predict_image(&mut self, image: &RgbImage) -> Result<ProbabilityMaps> {
-        Ok((self.answer)(image))
+    fn predict_images(&mut self, images: &[&RgbImage]) -> Result<Vec<ProbabilityMaps>> {
+        Ok(images.iter().map(|image| (self.answer)(image)).collect())
     }
 }
 

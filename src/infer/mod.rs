@@ -3,6 +3,7 @@
 pub mod fake;
 pub mod golden;
 pub mod package;
+pub mod tiling;
 #[cfg(feature = "torch")]
 pub mod torch;
 #[cfg(feature = "torch")]
@@ -12,7 +13,7 @@ pub mod torch_features;
 #[cfg(feature = "torch")]
 pub mod torchscript;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::tile::{ProbabilityMaps, Tile};
 use image::RgbImage;
 
@@ -46,11 +47,20 @@ pub trait Segmenter: Send {
     /// [`Error::OutOfDeviceMemory`](crate::Error::OutOfDeviceMemory) if a smaller batch may succeed.
     fn predict(&mut self, tiles: &[Tile]) -> Result<Vec<ProbabilityMaps>>;
 
+    /// Class probabilities of images that are no tiles of a slide, in their order; all have one size.
+    ///
+    /// # Errors
+    /// As [`Segmenter::predict`].
+    fn predict_images(&mut self, images: &[&RgbImage]) -> Result<Vec<ProbabilityMaps>>;
+
     /// Class probabilities of one image that is no tile of a slide.
     ///
     /// # Errors
     /// As [`Segmenter::predict`].
-    fn predict_image(&mut self, image: &RgbImage) -> Result<ProbabilityMaps>;
+    fn predict_image(&mut self, image: &RgbImage) -> Result<ProbabilityMaps> {
+        let mut maps = self.predict_images(&[image])?;
+        maps.pop().ok_or_else(|| Error::Internal("no answer to one image".into()))
+    }
 }
 
 /// How to compute, as the user asks for it.
@@ -97,5 +107,5 @@ pub fn load(package: &package::Package, options: &EngineOptions) -> Result<Box<d
 #[cfg(not(feature = "torch"))]
 pub fn load(package: &package::Package, _options: &EngineOptions) -> Result<Box<dyn Segmenter>> {
     let reason = "this program was built without libtorch (the feature `torch`)";
-    Err(crate::error::Error::model(&package.config.name, reason))
+    Err(Error::model(&package.config.name, reason))
 }

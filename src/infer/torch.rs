@@ -147,9 +147,8 @@ impl Segmenter for TorchSegmenter {
         self.predict_images(&tiles.iter().map(|tile| &tile.rgb).collect::<Vec<_>>())
     }
 
-    fn predict_image(&mut self, image: &RgbImage) -> Result<ProbabilityMaps> {
-        let mut maps = self.predict_images(&[image])?;
-        maps.pop().ok_or_else(|| Error::Internal("no answer to one image".into()))
+    fn predict_images(&mut self, images: &[&RgbImage]) -> Result<Vec<ProbabilityMaps>> {
+        Self::predict_images(self, images)
     }
 }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 /// Areas of the objects of two label maps and of their common parts. Labels are any numbers but 0.
 #[derive(Debug, Clone, Default)]
 pub struct Matching {
-    truth: BTreeMap<u32, u64>,
-    prediction: BTreeMap<u32, u64>,
+    pub(super) truth: BTreeMap<u32, u64>,
+    pub(super) prediction: BTreeMap<u32, u64>,
     /// Common pixels of each pair that has any, by (truth, prediction).
-    both: BTreeMap<(u32, u32), u64>,
+    pub(super) both: BTreeMap<(u32, u32), u64>,
 }
 
 /// Panoptic quality and its factors.
@@ -141,6 +141,16 @@ impl Matching {
     /// F1 of detection at IoU above 0.5. Nothing when both maps are empty.
     pub fn f1(&self) -> Option<f64> {
         self.panoptic_quality().map(|quality| quality.dq)
+    }
+
+    /// F1 of detection at IoU strictly above `threshold`. Nothing when both maps are empty.
+    ///
+    /// # Panics
+    /// If `threshold` is below 0.5, where an object could be in two pairs.
+    pub fn f1_above(&self, threshold: f64) -> Option<f64> {
+        assert!(threshold >= 0.5, "pairs at an IoU of {threshold} are not one to one");
+        let objects = self.truth.len() + self.prediction.len();
+        (objects > 0).then(|| 2.0 * self.pairs_above(threshold).count() as f64 / objects as f64)
     }
 
     /// The one-to-one pairs of largest total IoU, by successive best augmenting paths in each connected group of
@@ -278,6 +288,17 @@ mod tests {
             close(&case.name, quality.map(|q| q.sq), case.quality.map(|q| q[1]));
             close(&case.name, quality.map(|q| q.pq), case.quality.map(|q| q[2]));
             close(&case.name, matching.f1(), case.quality.map(|q| q[0]));
+        }
+    }
+
+    #[test]
+    fn f1_falls_with_the_overlap_asked_for_as_computed_from_masks() {
+        use crate::metrics::golden::Golden;
+        for case in Golden::read().cases {
+            let matching = Matching::of(&case.truth(), &case.prediction());
+            for (threshold, theirs) in [0.5, 0.6, 0.7, 0.8, 0.9].into_iter().zip(case.f1) {
+                close(&case.name, matching.f1_above(threshold), theirs);
+            }
         }
     }
 

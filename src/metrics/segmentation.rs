@@ -38,6 +38,16 @@ impl Overlap {
         let either = self.truth + self.prediction - self.both;
         (either > 0).then(|| self.both as f64 / either as f64)
     }
+
+    /// Share of the prediction that is right; nothing when nothing is predicted.
+    pub fn precision(&self) -> Option<f64> {
+        (self.prediction > 0).then(|| self.both as f64 / self.prediction as f64)
+    }
+
+    /// Share of the truth that is found; nothing when there is nothing to find.
+    pub fn recall(&self) -> Option<f64> {
+        (self.truth > 0).then(|| self.both as f64 / self.truth as f64)
+    }
 }
 
 impl std::ops::AddAssign for Overlap {
@@ -80,6 +90,22 @@ mod tests {
         assert_eq!(dice(&[0, 0], &[0, 0]), None);
         assert_eq!(iou(&[0, 0], &[0, 0]), None);
         assert_eq!((dice(&[0, 1], &[0, 0]), iou(&[0, 0], &[1, 0])), (Some(0.0), Some(0.0)));
+    }
+
+    #[test]
+    fn figures_agree_with_numpy() {
+        use crate::metrics::confusion::Confusion;
+        use crate::metrics::golden::{Golden, close};
+        for case in Golden::read().cases {
+            let classes = |labels: Vec<u32>| labels.into_iter().map(|label| u8::from(label != 0)).collect::<Vec<_>>();
+            let confusion = Confusion::of(&classes(case.truth()), &classes(case.prediction()), 2);
+            let overlap = confusion.overlap(1);
+            close(&case.name, overlap.dice(), case.pixels.dice);
+            close(&case.name, overlap.iou(), case.pixels.iou);
+            close(&case.name, overlap.precision(), case.pixels.precision);
+            close(&case.name, overlap.recall(), case.pixels.recall);
+            close(&case.name, confusion.specificity(1), case.pixels.specificity);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 #[cfg(feature = "torch")]
 pub mod baseline;
 pub mod bench;
+pub mod evaluate;
 #[cfg(feature = "torch")]
 pub mod fid;
 mod findings;
@@ -10,6 +11,7 @@ mod findings;
 pub mod finetune;
 pub mod manifest;
 mod outputs;
+mod panels;
 #[cfg(feature = "torch")]
 mod picture;
 pub mod places;
@@ -21,6 +23,9 @@ pub mod sample;
 pub mod score;
 pub mod segment;
 mod stoppable;
+#[cfg(feature = "torch")]
+pub mod study;
 pub mod tissue;
 #[cfg(feature = "torch")]
 mod training;
+mod whole_image;

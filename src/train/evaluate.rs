@@ -4,6 +4,7 @@ use super::loss::Loss;
 use crate::config::{FinetuneConfig, Labels, Precision, TrainInput};
 use crate::data::{Dataset, class_map};
 use crate::error::{Error, Result};
+use crate::infer::tiling::{Window, windows};
 use crate::metrics::segmentation::Overlap;
 use crate::nn::{Mode, UNet};
 use crate::tile::ProbabilityMaps;
@@ -17,7 +18,7 @@ pub struct Predictor {
     device: Device,
     mode: Mode,
     input: TrainInput,
-    stride: i64,
+    stride: u32,
 }
 
 /// Scores of one epoch, as means over images.
@@ -64,7 +65,7 @@ impl Predictor {
             device,
             mode: Mode::eval(compute_kind(config.training.precision)),
             input: config.input.clone(),
-            stride: i64::from(config.network.stride_px()),
+            stride: config.network.stride_px(),
         }
     }
 
@@ -74,42 +75,23 @@ impl Predictor {
     /// What the network answers.
     pub fn logits(&self, network: &UNet, image: &RgbImage) -> Result<Tensor> {
         let _guard = tch::no_grad_guard();
-        let (width, height) = (i64::from(image.width()), i64::from(image.height()));
-        let tile = i64::from(self.input.tile_px);
-        if width * height <= tile * tile * 3 / 2 {
-            let up = |n: i64| (n + self.stride - 1) / self.stride * self.stride;
-            let logits = self.window(network, image, [0, 0], [up(width), up(height)])?;
-            return cut(&logits, [0, 0], [width, height]).map_err(Error::compute("cutting the padding"));
-        }
-        let halo = i64::from(self.input.halo_px);
-        let core = tile - 2 * halo;
+        let TrainInput { tile_px, halo_px, .. } = self.input;
         let mut rows = Vec::new();
-        for y in (0..height).step_by(core as usize) {
-            let mut row = Vec::new();
-            for x in (0..width).step_by(core as usize) {
-                let logits = self.window(network, image, [x - halo, y - halo], [tile, tile])?;
-                let inside = [core.min(width - x), core.min(height - y)];
-                row.push(cut(&logits, [halo, halo], inside).map_err(Error::compute("cutting the halo"))?);
-            }
+        for windows in windows(image.width(), image.height(), tile_px, halo_px, self.stride) {
+            let part = |window: &Window| {
+                let logits = self.window(network, image, window)?;
+                cut(&logits, window.inner, window.kept).map_err(Error::compute("cutting the halo"))
+            };
+            let row: Vec<Tensor> = windows.iter().map(part).collect::<Result<_>>()?;
             rows.push(Tensor::f_cat(&row, 3).map_err(Error::compute("joining tiles"))?);
         }
         Tensor::f_cat(&rows, 2).map_err(Error::compute("joining tiles"))
     }
 
     /// Logits of a window that may reach outside the image.
-    fn window(&self, network: &UNet, image: &RgbImage, [x, y]: [i64; 2], [width, height]: [i64; 2]) -> Result<Tensor> {
-        let (image_width, image_height) = (i64::from(image.width()), i64::from(image.height()));
-        let mirror = |i: i64, n: i64| {
-            let folded = i.rem_euclid(2 * n);
-            folded.min(2 * n - 1 - folded) as usize
-        };
-        let columns: Vec<usize> = (x..x + width).map(|u| mirror(u, image_width) * 3).collect();
-        let mut pixels = Vec::with_capacity((width * height * 3) as usize);
-        for v in y..y + height {
-            let row = &image.as_raw()[mirror(v, image_height) * image_width as usize * 3..];
-            columns.iter().for_each(|&at| pixels.extend_from_slice(&row[at..at + 3]));
-        }
-        let input = to_input(&pixels, 1, height, width, self.input.range, self.device);
+    fn window(&self, network: &UNet, image: &RgbImage, window: &Window) -> Result<Tensor> {
+        let [width, height] = window.size;
+        let input = to_input(window.pixels(image).as_raw(), 1, height, width, self.input.range, self.device);
         network.forward(&input.map_err(Error::compute("preparing an image"))?, None, self.mode)
     }
 

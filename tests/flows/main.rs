@@ -3,6 +3,7 @@
 mod architecture;
 #[path = "../common/mod.rs"]
 mod common;
+mod evaluate;
 #[cfg(feature = "torch")]
 mod fid;
 #[cfg(feature = "torch")]

@@ -42,7 +42,7 @@ pub(in crate::run) fn write(image: &mut RgbImage, text: &str, at: (i32, i32), co
 }
 
 /// A backend of plotters that draws with another one, but text with the font above, whatever font is asked for.
-pub(super) struct Canvas<B>(pub B);
+pub(in crate::run) struct Canvas<B>(pub B);
 
 impl<B: DrawingBackend> DrawingBackend for Canvas<B> {
     type ErrorType = B::ErrorType;

@@ -1,9 +1,9 @@
 //! `crops.png`: what the network is really shown.
 
-use super::sheet::TRUTH;
 use crate::data::{Batch, INTERIOR};
 use crate::error::{Error, Result};
 use crate::geometry::{Scale, Size};
+use crate::run::panels::TRUTH;
 use crate::sink::overlay::draw_outlines;
 use crate::tile::Outline;
 use crate::vectorize::contour::trace_mask;

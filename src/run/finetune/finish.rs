@@ -4,22 +4,19 @@ use super::card::card;
 use super::sheet::{Row, sheet};
 use super::{FinetuneOptions, Run, plot};
 use crate::config::{
-    ClassRole, FinetuneConfig, InputSpec, Labels, ModelClass, ModelPackage, Parts, Precision, Task, WeightsSpec,
+    ClassRole, FinetuneConfig, InputSpec, Labels, ModelClass, ModelPackage, Parts, Precision, WeightsSpec,
 };
 use crate::data::{Sample, Split};
 use crate::error::{Error, Result};
-use crate::geometry::Size;
 use crate::infer::golden::Golden;
 use crate::infer::package::Package;
 use crate::metrics::instance::Matching;
 use crate::metrics::segmentation::Overlap;
 use crate::run::score::{ImageScore, SplitScore, write_scores};
-use crate::stitch::regions::{Limits, without_specks};
+use crate::run::whole_image::Found;
 use crate::tile::ProbabilityMaps;
 use crate::train::{BEST, Checkpoint, Predictor, Shipped, State};
-use crate::vectorize::class_map::class_map;
 use crate::vectorize::pieces::{Connectivity, pieces};
-use crate::vectorize::watershed;
 use image::RgbImage;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -106,25 +103,13 @@ fn title(score: &ImageScore) -> String {
 fn truth(sample: &Sample, labels: Labels) -> Vec<u32> {
     match labels {
         Labels::Instances => sample.labels.clone(),
-        Labels::Binary => areas(&sample.labels, sample.size()),
+        Labels::Binary => pieces(&sample.labels, sample.size(), 0, Connectivity::Four).of_pixel,
     }
-}
-
-fn areas(mask: &[u32], size: Size) -> Vec<u32> {
-    pieces(mask, size, 0, Connectivity::Four).of_pixel
 }
 
 /// Object number of each pixel of the prediction, with the package's postprocessing.
 fn objects(maps: &ProbabilityMaps, classes: &[ModelClass], config: &FinetuneConfig) -> Vec<u32> {
-    match config.data.labels.task() {
-        Task::Instances => watershed::instances(maps, classes, &config.postprocessing, config.input.mpp).labels,
-        Task::Regions => {
-            let (post, size) = (&config.postprocessing, Size::new(maps.width, maps.height));
-            let found = class_map(maps, classes, post.foreground_threshold).classes;
-            let found = without_specks(&found, size, Limits::new(post, config.input.mpp));
-            pieces(&found, size, None, Connectivity::Four).of_pixel
-        }
-    }
+    Found::of(maps, classes, &config.postprocessing, config.data.labels.task(), config.input.mpp).objects
 }
 
 fn classes(config: &FinetuneConfig) -> Vec<ModelClass> {

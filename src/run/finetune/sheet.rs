@@ -2,11 +2,8 @@
 
 use super::canvas::{text_size, write};
 use crate::error::{Error, Result};
-use crate::geometry::{Scale, Size};
-use crate::sink::overlay::draw_outlines;
-use crate::tile::Outline;
-use crate::vectorize::contour::trace;
-use image::imageops::{FilterType, resize};
+use crate::geometry::Size;
+use crate::run::panels::{PREDICTION, TRUTH, fitted, outlined};
 use image::{Rgb, RgbImage};
 use std::path::Path;
 
@@ -21,8 +18,6 @@ pub(super) struct Row {
 
 const PANEL: u32 = 420;
 const GAP: u32 = 8;
-pub(super) const TRUTH: [u8; 3] = [0, 200, 60];
-const PREDICTION: [u8; 3] = [255, 190, 0];
 
 /// Draws image, truth and prediction of each row, two rows of images side by side when there are many.
 ///
@@ -59,15 +54,8 @@ pub(super) fn sheet(rows: &[Row], path: &Path) -> Result<()> {
 
 fn panels(row: &Row) -> [RgbImage; 3] {
     let size = Size::new(row.image.width(), row.image.height());
-    let zoom = f64::from(PANEL) / f64::from(size.width);
-    let height = (f64::from(size.height) * zoom).round() as u32;
-    let plain = resize(&row.image, PANEL, height, FilterType::Triangle);
-    let outlined = |labels: &[u32], color| {
-        let outlines: Vec<Outline> = trace(labels, size).into_iter().map(|(_, outline)| outline).collect();
-        let mut image = plain.clone();
-        draw_outlines(&mut image, &outlines, Scale::new(1.0 / zoom), color, 1.5);
-        image
-    };
-    let (truth, prediction) = (outlined(&row.truth, TRUTH), outlined(&row.prediction, PREDICTION));
+    let plain = fitted(&row.image, PANEL);
+    let (truth, prediction) =
+        (outlined(&plain, &row.truth, size, TRUTH), outlined(&plain, &row.prediction, size, PREDICTION));
     [plain, truth, prediction]
 }
