@@ -4,7 +4,8 @@
 use super::instance::Matching;
 use crate::geometry::Size;
 use crate::vectorize::landscape::squared_distance;
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// What the challenge ranks by.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -86,8 +87,8 @@ struct Shapes<'a> {
     maps: [&'a [u32]; 2],
     width: usize,
     bounds: [BTreeMap<u32, Bounds>; 2],
-    /// First column and number of each object, sorted.
-    by_column: [Vec<(u32, u32)>; 2],
+    /// The same, to go through quickly.
+    flat: [Vec<(u32, Bounds)>; 2],
     known: BTreeMap<(u32, u32), f64>,
 }
 
@@ -109,41 +110,28 @@ impl<'a> Shapes<'a> {
             }
             bounds
         });
-        let by_column = [0, 1].map(|side| {
-            let mut sorted: Vec<(u32, u32)> = bounds[side].iter().map(|(&object, known)| (known[0], object)).collect();
-            sorted.sort_unstable();
-            sorted
-        });
-        Self { maps, width, bounds, by_column, known: BTreeMap::new() }
+        let flat = [0, 1].map(|side| bounds[side].iter().map(|(&object, &known)| (object, known)).collect());
+        Self { maps, width, bounds, flat, known: BTreeMap::new() }
     }
 
     /// The smallest distance of an object of one side (0 is truth) to any of the other side. No Hausdorff distance is below
-    /// the difference of two bounds on the same side, so candidates come in the order of their first columns, and the
-    /// search ends where these alone are too far apart.
+    /// the difference of two bounds on the same side, so candidates come in the order of that, and the search ends where it
+    /// reaches the smallest distance found.
     fn nearest(&mut self, side: usize, object: u32) -> f64 {
         let own = self.bounds[side][&object];
-        let candidates = std::mem::take(&mut self.by_column[1 - side]);
-        let mut right = candidates.partition_point(|&(column, _)| column < own[0]);
-        let mut left = right;
-        let mut least = f64::INFINITY;
-        loop {
-            let gap = |at: Option<&(u32, u32)>| at.map_or(u32::MAX, |&(column, _)| column.abs_diff(own[0]));
-            let (before, after) = (left.checked_sub(1).and_then(|at| candidates.get(at)), candidates.get(right));
-            let (candidate, apart) = if gap(before) < gap(after) { (before, gap(before)) } else { (after, gap(after)) };
-            let Some(&(_, other)) = candidate.filter(|_| f64::from(apart) < least) else { break };
-            if gap(before) < gap(after) {
-                left -= 1;
-            } else {
-                right += 1;
-            }
-            let bounds = self.bounds[1 - side][&other];
+        let candidates = self.flat[1 - side].iter().map(|&(other, bounds)| {
             let at_least = (0..4).map(|edge| own[edge].abs_diff(bounds[edge])).max().unwrap_or(0);
-            if f64::from(at_least) < least {
-                let (t, p) = if side == 0 { (object, other) } else { (other, object) };
-                least = least.min(self.hausdorff(t, p));
+            Reverse((at_least, other))
+        });
+        let mut candidates: BinaryHeap<Reverse<(u32, u32)>> = candidates.collect();
+        let mut least = f64::INFINITY;
+        while let Some(Reverse((at_least, other))) = candidates.pop() {
+            if f64::from(at_least) >= least {
+                break;
             }
+            let (t, p) = if side == 0 { (object, other) } else { (other, object) };
+            least = least.min(self.hausdorff(t, p));
         }
-        self.by_column[1 - side] = candidates;
         least
     }
 
