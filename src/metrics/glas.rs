@@ -4,7 +4,8 @@
 use super::instance::Matching;
 use crate::geometry::Size;
 use crate::vectorize::landscape::squared_distance;
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// What the challenge ranks by.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,16 +47,14 @@ pub fn gland_scores(truth: &[u32], prediction: &[u32], size: Size) -> Option<Gla
         weighted(found, |p| of_prediction.get(&p).map_or(0.0, |&t| dice(t, p))),
     ];
     let mut shapes = Shapes::new([truth, prediction], size);
-    let all = |areas: &BTreeMap<u32, u64>| areas.keys().copied().collect::<Vec<_>>();
-    let (truths, predictions) = (all(objects), all(found));
     let hausdorff_sides = [
         weighted(objects, |t| match of_truth.get(&t) {
             Some(&p) => shapes.hausdorff(t, p),
-            None => shapes.nearest(predictions.iter().map(|&p| (t, p))),
+            None => shapes.nearest(0, t),
         }),
         weighted(found, |p| match of_prediction.get(&p) {
             Some(&t) => shapes.hausdorff(t, p),
-            None => shapes.nearest(truths.iter().map(|&t| (t, p))),
+            None => shapes.nearest(1, p),
         }),
     ];
     let mean = |[a, b]: [f64; 2]| (a + b) / 2.0;
@@ -88,6 +87,8 @@ struct Shapes<'a> {
     maps: [&'a [u32]; 2],
     width: usize,
     bounds: [BTreeMap<u32, Bounds>; 2],
+    /// The same, to go through quickly.
+    flat: [Vec<(u32, Bounds)>; 2],
     known: BTreeMap<(u32, u32), f64>,
 }
 
@@ -109,28 +110,26 @@ impl<'a> Shapes<'a> {
             }
             bounds
         });
-        Self { maps, width, bounds, known: BTreeMap::new() }
+        let flat = [0, 1].map(|side| bounds[side].iter().map(|(&object, &known)| (object, known)).collect());
+        Self { maps, width, bounds, flat, known: BTreeMap::new() }
     }
 
-    fn of(&self, (t, p): (u32, u32)) -> [Bounds; 2] {
-        [self.bounds[0][&t], self.bounds[1][&p]]
-    }
-
-    /// No Hausdorff distance is below the difference of any two bounds on the same side.
-    fn at_least(&self, pair: (u32, u32)) -> f64 {
-        let [a, b] = self.of(pair);
-        f64::from((0..4).map(|side| a[side].abs_diff(b[side])).max().unwrap_or(0))
-    }
-
-    /// The smallest distance of some pairs.
-    fn nearest(&mut self, pairs: impl Iterator<Item = (u32, u32)>) -> f64 {
-        let mut pairs: Vec<_> = pairs.map(|pair| (self.at_least(pair), pair)).collect();
-        pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    /// The smallest distance of an object of one side (0 is truth) to any of the other side. No Hausdorff distance is below
+    /// the difference of two bounds on the same side, so candidates come in the order of that, and the search ends where it
+    /// reaches the smallest distance found.
+    fn nearest(&mut self, side: usize, object: u32) -> f64 {
+        let own = self.bounds[side][&object];
+        let candidates = self.flat[1 - side].iter().map(|&(other, bounds)| {
+            let at_least = (0..4).map(|edge| own[edge].abs_diff(bounds[edge])).max().unwrap_or(0);
+            Reverse((at_least, other))
+        });
+        let mut candidates: BinaryHeap<Reverse<(u32, u32)>> = candidates.collect();
         let mut least = f64::INFINITY;
-        for (bound, (t, p)) in pairs {
-            if bound >= least {
+        while let Some(Reverse((at_least, other))) = candidates.pop() {
+            if f64::from(at_least) >= least {
                 break;
             }
+            let (t, p) = if side == 0 { (object, other) } else { (other, object) };
             least = least.min(self.hausdorff(t, p));
         }
         least
@@ -141,7 +140,7 @@ impl<'a> Shapes<'a> {
         if let Some(&known) = self.known.get(&(t, p)) {
             return known;
         }
-        let [a, b] = self.of((t, p));
+        let (a, b) = (self.bounds[0][&t], self.bounds[1][&p]);
         let (left, right) = (a[0].min(b[0]) as usize, a[1].max(b[1]) as usize);
         let (top, bottom) = (a[2].min(b[2]) as usize, a[3].max(b[3]) as usize);
         let window = Size::new((right - left + 1) as u32, (bottom - top + 1) as u32);
@@ -165,6 +164,7 @@ impl<'a> Shapes<'a> {
 mod tests {
     use super::*;
     use crate::metrics::golden::{Golden, close};
+    use proptest::prelude::*;
 
     #[test]
     fn figures_agree_with_an_independent_computation() {
@@ -173,6 +173,20 @@ mod tests {
             close(&case.name, ours.map(|s| s.f1), case.glas.as_ref().map(|s| s.f1));
             close(&case.name, ours.map(|s| s.dice), case.glas.as_ref().map(|s| s.dice));
             close(&case.name, ours.map(|s| s.hausdorff), case.glas.as_ref().map(|s| s.hausdorff));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_nearest_object_is_the_one_that_a_search_of_all_finds(labels in proptest::collection::vec(0_u32..40, 2 * 96)) {
+            let few = |labels: &[u32]| labels.iter().map(|&l| if l < 6 { l } else { 0 }).collect::<Vec<_>>();
+            let (truth, prediction) = (few(&labels[..96]), few(&labels[96..]));
+            let mut shapes = Shapes::new([&truth, &prediction], Size::new(12, 8));
+            for t in shapes.bounds[0].keys().copied().collect::<Vec<_>>() {
+                let others: Vec<u32> = shapes.bounds[1].keys().copied().collect();
+                let least = others.iter().map(|&p| shapes.hausdorff(t, p)).fold(f64::INFINITY, f64::min);
+                prop_assert_eq!(shapes.nearest(0, t), least);
+            }
         }
     }
 
