@@ -15,6 +15,8 @@ mod nuclei_model;
 mod outline_validity;
 mod permits;
 mod pipeline;
+#[cfg(feature = "torch")]
+mod pretrain;
 mod regions;
 mod segment;
 #[cfg(feature = "torch")]
