@@ -169,8 +169,12 @@ fn slides_and_folders_are_mixed_and_read_while_training() {
     let Some(slide) = crate::common::data("slides/real/CMU-1-Small-Region.svs") else { return };
     let dir = tempfile::tempdir().unwrap();
     toy(dir.path());
-    let text = CONFIG.replace("epochs = 6", "epochs = 2").replace("group = { pattern", "weight = 1.0\n    group = { pattern")
-        + &format!("\n    [[source]]\n    kind = \"slides\"\n    paths = [{slide:?}]\n    weight = 3.0\n    group = \"source\"\n")
+    let text = CONFIG
+        .replace("epochs = 6", "epochs = 2")
+        .replace("group = { pattern", "weight = 1.0\n    group = { pattern")
+        + &format!(
+            "\n    [[source]]\n    kind = \"slides\"\n    paths = [{slide:?}]\n    weight = 3.0\n    group = \"source\"\n"
+        )
         + "    [augment]\n    scale = [0.8, 1.25]\n";
     std::fs::write(dir.path().join("toy.toml"), text.replace("val_share = 0.25", "val_share = 0.1")).unwrap();
     let output = run(dir.path(), &["pretrain", "toy.toml", "--out", "out"]);
@@ -191,7 +195,13 @@ fn bad_runs_name_what_is_wrong() {
         (CONFIG.replace("crop_px = 16", "crop_px = 15"), "`training.crop_px` is 15"),
         (CONFIG.replace("steps = 100", "steps = 1"), "pretext.steps"),
         (CONFIG.replace("crop_px = 16", "crop_px = 2048\n    memory_mb = 64"), "training.memory_mb"),
-        (CONFIG.replace("kind = \"folder\"\n    path = \"images\"", "kind = \"slides\"\n    paths = [\"images/P0-0.png\"]"), "mpp"),
+        (
+            CONFIG.replace(
+                "kind = \"folder\"\n    path = \"images\"",
+                "kind = \"slides\"\n    paths = [\"images/P0-0.png\"]",
+            ),
+            "mpp",
+        ),
     ];
     for (text, wanted) in cases {
         std::fs::write(dir.path().join("toy.toml"), text).unwrap();
