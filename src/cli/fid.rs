@@ -151,13 +151,19 @@ fn print(report: &FidReport, nearest: Option<&std::path::Path>) {
     println!("            {:.6} +- {:.6} over {} subsets of {}", kid.mean, kid.spread, kid.subsets, kid.size);
     if let Some(copies) = &report.copies {
         println!(
-            "copies      {} suspicious, nearer than {:.4} to a training image; {:.1} would be by chance",
+            "copies      {} suspicious, at most {:.4} from a training image; {:.1} if they lay like training images",
             copies.suspicious, copies.threshold, copies.expected
         );
         println!(
             "            median distance to training: {:.4} of drawn images, {:.4} of training images among themselves",
             copies.median_drawn, copies.median_training
         );
+        if report.real < 100 {
+            println!(
+                "            {} training images are too few for a threshold to rest on: look at the pairs",
+                report.real
+            );
+        }
         if let Some(path) = nearest {
             println!("            the nearest pairs: {}", path.display());
         }

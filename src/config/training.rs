@@ -96,7 +96,7 @@ pub enum Select {
 pub enum InitKind {
     /// libtorch's defaults, normalisation gain 1.
     Default,
-    /// The published network's: convolutions and normalisation gains from N(0, 0.01^2).
+    /// The published network's: convolutions and normalisation gains from N(0, 0.01^2), which slows new networks (trap T-11).
     Reference,
 }
 

@@ -148,14 +148,16 @@ pub struct Neighbours {
     pub among_training: Vec<f64>,
     /// Drawn images at most this far from a training image are suspicious.
     pub threshold: f64,
+    /// Share of the training images that are as near to another one: 1 %, or more where there are fewer than 100.
+    pub share: f64,
     /// The suspicious ones, nearest first.
     pub suspicious: Vec<usize>,
 }
 
-/// Share of the training images that would be suspicious if they were drawn ones.
-pub const EXPECTED: f64 = 0.01;
+/// Share of the training images that lie nearer to another one than the threshold, as far as their number allows.
+const NEAREST_SHARE: f64 = 0.01;
 
-/// Looks for drawn images that are copies of training images: those nearer to one than all but [`EXPECTED`] of the training
+/// Looks for drawn images that are copies of training images: those nearer to one than all but 1 % of the training
 /// images are to each other. `count` neighbours are kept of each.
 ///
 /// # Errors
@@ -178,11 +180,12 @@ pub fn neighbours(drawn: &Features, training: &Features, count: usize) -> Result
     };
     let mut among: Vec<f64> = closest(training, 1, true).iter().map(|row| row[0].1).collect();
     among.sort_by(f64::total_cmp);
-    let threshold = among[(EXPECTED * (among.len() - 1) as f64).floor() as usize];
+    let threshold = among[(NEAREST_SHARE * (among.len() - 1) as f64).floor() as usize];
+    let share = among.iter().filter(|&&distance| distance <= threshold).count() as f64 / among.len() as f64;
     let nearest = closest(drawn, count.max(1), false);
     let mut suspicious: Vec<usize> = (0..nearest.len()).filter(|&i| nearest[i][0].1 <= threshold).collect();
     suspicious.sort_by(|&a, &b| nearest[a][0].1.total_cmp(&nearest[b][0].1));
-    Ok(Neighbours { nearest, among_training: among, threshold, suspicious })
+    Ok(Neighbours { nearest, among_training: among, threshold, share, suspicious })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The loop that every training shares: batches in, weights and checkpoints out.
 
 use super::checkpoint::{RunState, Saved, write_whole};
+use super::difference::difference;
 use super::ema::Ema;
 use super::model::Model;
 use super::optimizer::{Optimizer, learning_rate};
@@ -386,17 +387,4 @@ fn copy(tensor: &Tensor) -> Result<Tensor, TchError> {
 fn copy_whole(from: &Path, to: &Path) -> Result<()> {
     let bytes = std::fs::read(from).map_err(Error::io("read", from))?;
     write_whole(to, &bytes)
-}
-
-/// The first field that differs, with both values.
-pub(super) fn difference(a: &serde_json::Value, b: &serde_json::Value, at: &str) -> Option<(String, String, String)> {
-    if let (Some(a), Some(b)) = (a.as_object(), b.as_object()) {
-        let null = serde_json::Value::Null;
-        let below = |key: &str| if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
-        let keys = a.keys().chain(b.keys().filter(|key| !a.contains_key(*key)));
-        return keys
-            .into_iter()
-            .find_map(|k| difference(a.get(k).unwrap_or(&null), b.get(k).unwrap_or(&null), &below(k)));
-    }
-    (a != b).then(|| (at.to_owned(), a.to_string(), b.to_string()))
 }

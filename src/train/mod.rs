@@ -2,6 +2,7 @@
 
 mod checkpoint;
 pub mod device;
+mod difference;
 mod ema;
 mod evaluate;
 mod export;

@@ -1,6 +1,7 @@
 //! Weights to start a run from.
 
 use super::checkpoint::{Checkpoint, STATE};
+use super::difference::difference;
 use super::fit::{BEST, LAST};
 use super::pretrained::{PRETRAINED, Pretrained};
 use super::transfer::{Account, Fate, Transfer};
@@ -270,7 +271,7 @@ fn shallow((name, tensor): (&String, &tch::Tensor)) -> (String, tch::Tensor) {
 fn agree(theirs: &NetworkSpec, ours: &NetworkSpec, from: &dyn std::fmt::Display) -> Result<()> {
     let plain = |spec: &NetworkSpec| NetworkSpec { step: 0, full_resolution_skip: false, ..spec.clone() };
     let value = |spec: &NetworkSpec| serde_json::to_value(plain(spec)).map_err(Error::compute("comparing networks"));
-    match super::fit::difference(&value(theirs)?, &value(ours)?, "network") {
+    match difference(&value(theirs)?, &value(ours)?, "network") {
         None => Ok(()),
         Some((field, before, after)) => {
             let reason = format!("is {before} in {from}; leave [network] out to take that network as it is");

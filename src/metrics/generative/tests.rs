@@ -58,10 +58,24 @@ fn a_copy_of_a_training_image_is_suspicious_and_a_new_image_is_not() {
     let training = line(&(0..50).map(|i| i as f32).collect::<Vec<_>>());
     let found = neighbours(&line(&[7.0, 70.0, 12.25]), &training, 2).unwrap();
     assert!((found.threshold - 1.0).abs() < 1e-9);
+    assert_eq!(found.share, 1.0, "all are as near to each other");
     assert_eq!(found.suspicious, [0, 2], "nearest first; the second is far from all");
     assert_eq!(found.nearest[0].iter().map(|n| n.0).collect::<std::collections::BTreeSet<_>>().len(), 2);
     assert_eq!((found.nearest[0][0].0, found.nearest[2][0].0, found.nearest[1][0].0), (7, 12, 49));
     assert!((found.nearest[2][0].1 - 0.25).abs() < 1e-6 && found.nearest[0][0].1 < 1e-6);
+}
+
+#[test]
+fn the_share_expected_by_chance_is_that_of_the_training_images_themselves() {
+    // Gaps of 1, 2, 3, ...: each image but the first is nearest to the one before it.
+    let line = |n: usize| {
+        let places = (0..n).flat_map(|i| [(i * (i + 1) / 2) as f32, 0.0]).collect::<Vec<_>>();
+        Features::new(&places, 2).unwrap()
+    };
+    for (n, want) in [(10, 2.0 / 10.0), (400, 4.0 / 400.0)] {
+        let found = neighbours(&line(3), &line(n), 1).unwrap();
+        assert!((found.share - want).abs() < 1e-12, "{n}: {}", found.share);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod sheet;
 use crate::config::StartConfig;
 use crate::error::{Error, Result};
 use crate::infer::torch_features::Extractor;
-use crate::metrics::generative::{EXPECTED, Features, KernelDistance, Neighbours, frechet, kernel, neighbours};
+use crate::metrics::generative::{Features, KernelDistance, Neighbours, frechet, kernel, neighbours};
 use crate::train::Source;
 use crate::train::device::set_threads;
 use image::RgbImage;
@@ -62,9 +62,9 @@ pub struct FidOptions {
 pub struct Copies {
     /// Drawn images at most `threshold` from a training image.
     pub suspicious: usize,
-    /// As many would be if they were real ones.
+    /// As many would be if they lay like the training images; far from 0 where these are few or near copies of each other.
     pub expected: f64,
-    /// Distance that only 1 % of the training images are below, to their nearest other one.
+    /// Distance that 1 % of the training images have at most to their nearest other one; of fewer than 100, the least.
     pub threshold: f64,
     /// Median distance of a drawn image to the nearest training image.
     pub median_drawn: f64,
@@ -216,7 +216,7 @@ fn copies(found: &Neighbours, drawn: &[PathBuf], real: &[PathBuf]) -> Copies {
     let pair = |&i: &usize| (name(&drawn[i]), name(&real[found.nearest[i][0].0]));
     Copies {
         suspicious: found.suspicious.len(),
-        expected: EXPECTED * drawn.len() as f64,
+        expected: found.share * drawn.len() as f64,
         threshold: found.threshold,
         median_drawn: median(&distances),
         median_training: median(&found.among_training),
