@@ -10,6 +10,7 @@ mod finetune;
 mod info;
 mod interrupt;
 mod models;
+mod prepare;
 mod progress;
 mod segment;
 mod thumbnail;
@@ -38,6 +39,7 @@ enum Command {
     Finetune(finetune::FinetuneArgs),
     Info(info::InfoArgs),
     Models(models::ModelsArgs),
+    Prepare(prepare::PrepareArgs),
     Segment(segment::SegmentArgs),
     Thumbnail(thumbnail::ThumbnailArgs),
     Tissue(tissue::TissueArgs),
@@ -55,6 +57,7 @@ pub fn main() -> ExitCode {
         Command::Finetune(args) => finetune::run(args),
         Command::Info(args) => info::run(args),
         Command::Models(args) => models::run(args),
+        Command::Prepare(args) => prepare::run(args),
         Command::Segment(args) => segment::run(args),
         Command::Thumbnail(args) => thumbnail::run(args),
         Command::Tissue(args) => tissue::run(args),

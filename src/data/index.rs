@@ -6,16 +6,20 @@ use std::path::Path;
 
 /// What the index says of one image.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Row {
+pub struct Row {
+    /// Patient, case or slide.
     pub group: Option<String>,
+    /// Kind of tissue or stain.
     pub style: Option<String>,
+    /// `train`, `val`, `test`, or what else is there.
     pub split: Option<String>,
+    /// Micrometres per pixel, above 0.
     pub mpp: Option<f64>,
 }
 
 /// The columns that the configuration names.
 #[derive(Debug)]
-pub(super) struct Index {
+pub struct Index {
     /// File names of the images.
     pub files: Vec<String>,
     /// One a file.
@@ -23,7 +27,10 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Reads the named columns.
+    /// Reads the columns that `config` names.
+    ///
+    /// # Errors
+    /// [`Error::Dataset`] for a missing column, an empty value or a pixel size that is no number above 0.
     pub fn read(path: &Path, config: &DataConfig) -> Result<Self> {
         let bad = |e: csv::Error| Error::dataset(path, e.to_string());
         let file = std::fs::File::open(path).map_err(Error::io("read", path))?;

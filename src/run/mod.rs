@@ -9,6 +9,7 @@ pub mod finetune;
 pub mod manifest;
 mod outputs;
 pub mod places;
+pub mod prepare;
 #[cfg(feature = "torch")]
 pub mod score;
 pub mod segment;

@@ -13,6 +13,7 @@ mod nuclei_model;
 mod outline_validity;
 mod permits;
 mod pipeline;
+mod prepare;
 mod regions;
 mod segment;
 #[cfg(feature = "torch")]
