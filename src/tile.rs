@@ -1,5 +1,7 @@
 //! The nouns that flow: tiles, their predictions, and the objects found in them.
 
+pub mod rasterise;
+
 use crate::budget::Permit;
 use crate::geometry::{Model, Rect};
 use uuid::Uuid;

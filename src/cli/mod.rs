@@ -13,6 +13,7 @@ mod finetune;
 mod info;
 mod interrupt;
 mod models;
+mod prepare;
 #[cfg(feature = "torch")]
 mod pretrain;
 mod progress;
@@ -54,6 +55,7 @@ enum Command {
     Models(models::ModelsArgs),
     #[cfg(feature = "torch")]
     Pretrain(pretrain::PretrainArgs),
+    Prepare(prepare::PrepareArgs),
     #[cfg(feature = "torch")]
     Sample(sample::SampleArgs),
     Segment(segment::SegmentArgs),
@@ -80,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Models(args) => models::run(args),
         #[cfg(feature = "torch")]
         Command::Pretrain(args) => pretrain::run(args),
+        Command::Prepare(args) => prepare::run(args),
         #[cfg(feature = "torch")]
         Command::Sample(args) => sample::run(args),
         Command::Segment(args) => segment::run(args),

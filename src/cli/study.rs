@@ -52,8 +52,7 @@ pub fn run(args: StudyArgs) -> Result<ExitCode> {
     }
     let named = || PathBuf::from("runs").join(args.config.file_stem().unwrap_or_default());
     let out = args.out.unwrap_or_else(named);
-    let options =
-        StudyOptions { study: grid, out, resume: args.resume, device: args.device, threads: args.threads };
+    let options = StudyOptions { study: grid, out, resume: args.resume, device: args.device, threads: args.threads };
     let stop = interrupt::flag()?;
     let mut steps = Steps::new(args.quiet);
     let ended = study(&options, &stop, &mut |progress| tell(&mut steps, progress));
@@ -80,7 +79,9 @@ fn tell(steps: &mut Steps, progress: Progress<'_>) {
             steps.line(&format!("run {number}/{total}: {title}{left}"));
         }
         Progress::Pretrain(pretrain::Progress::Step { step: done, total, loss, .. })
-        | Progress::Finetune(finetune::Progress::Step { step: done, total, loss, .. }) => step(steps, done, total, loss),
+        | Progress::Finetune(finetune::Progress::Step { step: done, total, loss, .. }) => {
+            step(steps, done, total, loss)
+        }
         Progress::Pretrain(_) | Progress::Finetune(_) => {}
     }
 }

@@ -140,7 +140,8 @@ impl Study {
         config.validate()?;
         let base = FinetuneConfig::read(&config.base)?;
         if base.training.steps_per_epoch == 0 {
-            let reason = "the base of a study needs a number: with 0 a run on fewer images would also train for fewer steps";
+            let reason =
+                "the base of a study needs a number: with 0 a run on fewer images would also train for fewer steps";
             return Err(Error::config("training.steps_per_epoch", 0, reason));
         }
         if config.report == Reported::Test && base.data.test_share == 0.0 && base.data.split.is_none() {

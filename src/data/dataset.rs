@@ -2,11 +2,12 @@
 
 use super::cache::Cache;
 use super::index::{Columns, Index};
+use super::mask::{self, binary, decode, grey};
 use crate::config::{DataConfig, Labels};
 use crate::error::{Error, Result};
 use crate::geometry::Size;
 use fast_image_resize as fir;
-use image::{DynamicImage, RgbImage};
+use image::RgbImage;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -86,8 +87,8 @@ impl Dataset {
                 let reason = format!("has no mask: {} holds no `{stem}.png`", masks.display());
                 return Err(Error::dataset(image, reason));
             };
-            let size = dimensions(&image)?;
-            let mask_size = dimensions(mask)?;
+            let size = mask::size(&image)?;
+            let mask_size = mask::size(mask)?;
             if size != mask_size {
                 let reason = format!("is {mask_size} pixels, but its image {} is {size}", image.display());
                 return Err(Error::dataset(mask, reason));
@@ -193,47 +194,6 @@ pub(super) fn by_stem(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
         return Err(Error::dataset(folder, "holds no .png, .jpg or .jpeg file"));
     }
     Ok(found)
-}
-
-pub(super) fn dimensions(path: &Path) -> Result<Size> {
-    let (width, height) = image::image_dimensions(path).map_err(|e| Error::dataset(path, e.to_string()))?;
-    Ok(Size::new(width, height))
-}
-
-pub(super) fn decode(path: &Path) -> Result<DynamicImage> {
-    image::open(path).map_err(|e| Error::dataset(path, e.to_string()))
-}
-
-/// The grey levels of a mask, as numbers.
-fn grey(path: &Path) -> Result<Vec<u32>> {
-    match decode(path)? {
-        DynamicImage::ImageLuma8(mask) => Ok(mask.into_raw().into_iter().map(u32::from).collect()),
-        DynamicImage::ImageLuma16(mask) => Ok(mask.into_raw().into_iter().map(u32::from).collect()),
-        other => {
-            let mask = other.into_rgb8();
-            if mask.pixels().any(|p| p[0] != p[1] || p[1] != p[2]) {
-                let reason = "is in colour; a mask is grey, 8 or 16 bit, with 0 for background";
-                return Err(Error::dataset(path, reason));
-            }
-            Ok(mask.pixels().map(|p| u32::from(p[0])).collect())
-        }
-    }
-}
-
-/// 1 where the mask says object.
-fn binary(path: &Path) -> Result<Vec<u32>> {
-    let mut mask = grey(path)?;
-    let highest = mask.iter().copied().max().unwrap_or(0);
-    let threshold = match highest {
-        0 | 1 => 1,
-        128..=255 => 128,
-        _ => {
-            let reason = format!("has a highest grey level of {highest}; a binary mask has 0 and 1 or 0 and 255");
-            return Err(Error::dataset(path, reason));
-        }
-    };
-    mask.iter_mut().for_each(|value| *value = u32::from(*value >= threshold));
-    Ok(mask)
 }
 
 /// The image through a triangle filter as wide as the reduction asks for, `zoom` new pixels an old one.

@@ -1,8 +1,9 @@
 //! A folder of images without labels.
 
 use super::cache::Cache;
-use super::dataset::{by_stem, decode, dimensions, resized};
+use super::dataset::{by_stem, resized};
 use super::index::{Columns, Index};
+use super::mask::{self, decode};
 use super::patch::{Patches, Unit, permit, random_patch};
 use crate::budget::Budget;
 use crate::config::{AugmentConfig, FolderSource, GroupBy};
@@ -81,7 +82,7 @@ impl ImageFolder {
             return Ok(image);
         }
         let path = &self.files[unit];
-        let stored = dimensions(path)?.area() * 3;
+        let stored = mask::size(path)?.area() * 3;
         let _permit = permit(&self.budget, stored + (stored as f64 * self.zoom * self.zoom) as u64)?;
         let mut image = decode(path)?.into_rgb8();
         if (self.zoom - 1.0).abs() > 1e-6 {

@@ -6,20 +6,29 @@ use std::path::Path;
 
 /// What the index says of one image.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Row {
+pub struct Row {
+    /// Patient, case or slide.
     pub group: Option<String>,
+    /// Kind of tissue or stain.
     pub style: Option<String>,
+    /// `train`, `val`, `test`, or what else is there.
     pub split: Option<String>,
+    /// Micrometres per pixel, above 0.
     pub mpp: Option<f64>,
 }
 
 /// Names of the columns that are wanted.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Columns<'a> {
+pub struct Columns<'a> {
+    /// Of the image's file name.
     pub file: &'a str,
+    /// Of [`Row::group`].
     pub group: Option<&'a str>,
+    /// Of [`Row::style`].
     pub style: Option<&'a str>,
+    /// Of [`Row::split`].
     pub split: Option<&'a str>,
+    /// Of [`Row::mpp`].
     pub mpp: Option<&'a str>,
 }
 
@@ -38,7 +47,7 @@ impl<'a> Columns<'a> {
 
 /// The columns that were asked for.
 #[derive(Debug)]
-pub(super) struct Index {
+pub struct Index {
     /// File names of the images.
     pub files: Vec<String>,
     /// One a file.
@@ -47,6 +56,9 @@ pub(super) struct Index {
 
 impl Index {
     /// Reads the named columns.
+    ///
+    /// # Errors
+    /// [`Error::Dataset`] for a missing column, an empty value or a pixel size that is no number above 0.
     pub fn read(path: &Path, columns: &Columns<'_>) -> Result<Self> {
         let bad = |e: csv::Error| Error::dataset(path, e.to_string());
         let file = std::fs::File::open(path).map_err(Error::io("read", path))?;

@@ -38,7 +38,8 @@ impl Split {
         }
     }
 
-    fn parse(name: &str) -> Option<Self> {
+    /// The split of this name.
+    pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|split| split.name() == name)
     }
 }
@@ -188,6 +189,15 @@ fn groups_of<'a>(images: &[String], files: &[String], groups: &'a [String]) -> R
         place.map(|place| groups[place].as_str()).ok_or_else(missing)
     };
     images.iter().map(group).collect()
+}
+
+/// Divides images by whole groups, each style on its own: `shares` of them for validation and test.
+///
+/// # Panics
+/// Unless there is one style a group's entry.
+pub fn divide_groups(groups: &[String], styles: &[String], shares: [f64; 2], seed: u64) -> Vec<Split> {
+    assert_eq!(groups.len(), styles.len(), "a group and a style an image");
+    divide(groups, styles, &BTreeSet::new(), shares, seed)
 }
 
 /// Goes through each style's groups from the largest to the smallest and gives each to the part that lacks most; the

@@ -1,8 +1,7 @@
 //! A coarse raster of tissue over a whole slide, one bit a cell.
 
 use crate::geometry::{Base, Rect, Scale, Size};
-use crate::grid::rasterise;
-use crate::tile::Outline;
+use crate::tile::{Outline, rasterise};
 
 /// Most cells that [`TissueMask::from_outlines`] spends on a slide; a bit each.
 const OUTLINE_CELLS: u64 = 1 << 25;

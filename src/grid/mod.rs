@@ -9,7 +9,6 @@ mod mask;
 mod modes;
 #[cfg(test)]
 mod painted;
-mod rasterise;
 mod runs;
 mod shape;
 mod tissue;

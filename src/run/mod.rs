@@ -15,6 +15,7 @@ mod panels;
 #[cfg(feature = "torch")]
 mod picture;
 pub mod places;
+pub mod prepare;
 #[cfg(feature = "torch")]
 pub mod pretrain;
 #[cfg(feature = "torch")]

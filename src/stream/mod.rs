@@ -7,7 +7,7 @@ mod model;
 mod order;
 mod pipeline;
 pub mod reader;
-mod resample;
+pub mod resample;
 mod results;
 pub mod stats;
 mod supervise;

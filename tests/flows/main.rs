@@ -16,6 +16,7 @@ mod nuclei_model;
 mod outline_validity;
 mod permits;
 mod pipeline;
+mod prepare;
 #[cfg(feature = "torch")]
 mod pretrain;
 mod regions;

@@ -50,7 +50,11 @@ impl Cell {
     /// Folder of the run.
     pub fn folder(&self, study: &Study, out: &Path) -> PathBuf {
         let (start, loss) = (&study.config.starts[self.start].name, &study.config.losses[self.loss].name);
-        out.join("runs").join(start).join(loss).join(format!("share-{}", self.share)).join(format!("seed-{}", self.seed))
+        out.join("runs")
+            .join(start)
+            .join(loss)
+            .join(format!("share-{}", self.share))
+            .join(format!("seed-{}", self.seed))
     }
 
     /// The common configuration with what is this run's own.

@@ -85,7 +85,8 @@ pub fn study(options: &StudyOptions, stop: &AtomicBool, tell: &mut dyn FnMut(Pro
     let mut finished = Vec::new();
     for (number, &cell) in cells.iter().enumerate() {
         if cell.scores(study, &options.out)?.is_none() {
-            let left = pace.left(cells[number..].iter().filter(|cell| !cell.folder(study, &options.out).join(DONE).exists()));
+            let left =
+                pace.left(cells[number..].iter().filter(|cell| !cell.folder(study, &options.out).join(DONE).exists()));
             let title = cell.title(study);
             tell(Progress::Run { number: pretrainings.len() + number + 1, total, title, left });
             let began = Instant::now();
@@ -170,12 +171,7 @@ fn run_pretraining(
     write_whole(&folder.join(DONE), b"")
 }
 
-fn run_cell(
-    options: &StudyOptions,
-    cell: Cell,
-    stop: &AtomicBool,
-    tell: &mut dyn FnMut(Progress<'_>),
-) -> Result<()> {
+fn run_cell(options: &StudyOptions, cell: Cell, stop: &AtomicBool, tell: &mut dyn FnMut(Progress<'_>)) -> Result<()> {
     let study = &options.study;
     let folder = cell.folder(study, &options.out);
     let mut config = cell.config(study);

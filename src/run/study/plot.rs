@@ -27,16 +27,12 @@ pub(super) fn plot(study: &Study, arms: &[Arm], path: &Path) -> Result<()> {
     let (width, height) = (PANEL.0 * study.config.losses.len() as u32, PANEL.1);
     let mut pixels = vec![255; width as usize * height as usize * 3];
     draw(study, arms, (width, height), &mut pixels).map_err(|e| Error::compute("drawing the plot")(e.to_string()))?;
-    let image = RgbImage::from_raw(width, height, pixels).ok_or_else(|| Error::Internal("a plot of odd size".into()))?;
+    let image =
+        RgbImage::from_raw(width, height, pixels).ok_or_else(|| Error::Internal("a plot of odd size".into()))?;
     image.save(path).map_err(Error::compute(format!("writing {}", path.display())))
 }
 
-fn draw(
-    study: &Study,
-    arms: &[Arm],
-    size: (u32, u32),
-    pixels: &mut [u8],
-) -> Result<(), Box<dyn std::error::Error>> {
+fn draw(study: &Study, arms: &[Arm], size: (u32, u32), pixels: &mut [u8]) -> Result<(), Box<dyn std::error::Error>> {
     let area = Canvas(BitMapBackend::with_buffer(pixels, size)).into_drawing_area();
     area.fill(&WHITE)?;
     // One scale for all panels, or they could not be compared.

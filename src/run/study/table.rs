@@ -51,7 +51,8 @@ pub(super) fn arms(study: &Study, finished: &[Finished]) -> Vec<Arm> {
     for &share in &config.shares {
         for (loss, named) in config.losses.iter().enumerate() {
             let runs = |start: usize| -> Vec<&Finished> {
-                let same = |run: &&Finished| run.cell.start == start && run.cell.loss == loss && run.cell.share == share;
+                let same =
+                    |run: &&Finished| run.cell.start == start && run.cell.loss == loss && run.cell.share == share;
                 finished.iter().filter(same).collect()
             };
             let first = runs(0);
@@ -71,10 +72,8 @@ fn arm(runs: &[&Finished], reference: &[&Finished]) -> Option<Arm> {
         mean(&runs.iter().flat_map(|run| run.scores.iter().filter_map(value)).collect::<Vec<f64>>())
     };
     let dice = Values::of(runs, |_, score| score.dice);
-    let seeds: Vec<f64> = runs
-        .iter()
-        .map(|run| mean(&run.scores.iter().filter_map(|score| score.dice).collect::<Vec<f64>>()))
-        .collect();
+    let seeds: Vec<f64> =
+        runs.iter().map(|run| mean(&run.scores.iter().filter_map(|score| score.dice).collect::<Vec<f64>>())).collect();
     let interval = dice.interval()?;
     let before: BTreeMap<(u64, &str), f64> = reference
         .iter()

@@ -1,18 +1,25 @@
-//! Polygons to runs of cells: every cell that has a part inside.
+//! Polygons to runs of cells: every cell that has a part inside, or every cell whose centre is inside.
 
+use super::Outline;
 use crate::geometry::Size;
-use crate::tile::Outline;
 
 /// Cells that an edge must reach into a cell to touch it; an edge along a border touches neither side.
 const TOUCH: f64 = 1e-6;
 
 /// Calls `run(row, from, to)` for runs of cells `from..to` that together are exactly the cells of a raster of `size`
 /// with a part inside `outline`, in units of cells, by the even-odd rule over all its rings. Runs may overlap.
-pub(super) fn touched(outline: &Outline, size: Size, mut run: impl FnMut(u32, u32, u32)) {
+pub fn touched(outline: &Outline, size: Size, mut run: impl FnMut(u32, u32, u32)) {
     let edges: Vec<[[f64; 2]; 2]> = outline.rings().flat_map(|ring| ring_edges(ring)).collect();
     for &[a, b] in &edges {
         along(a, b, size, &mut run);
     }
+    inside(&edges, size, &mut run);
+}
+
+/// As [`touched`], but with the cells whose centre is inside `outline`. A centre on an edge belongs to the polygon to its
+/// right or below, so polygons that share edges share no cell. Runs do not overlap.
+pub fn centres(outline: &Outline, size: Size, mut run: impl FnMut(u32, u32, u32)) {
+    let edges: Vec<[[f64; 2]; 2]> = outline.rings().flat_map(|ring| ring_edges(ring)).collect();
     inside(&edges, size, &mut run);
 }
 
