@@ -149,6 +149,8 @@ impl Task for Segmentation {
         // The end of a run may be done again with other words and other postprocessing.
         config.model.clone_from(&now.model);
         config.postprocessing.clone_from(&now.postprocessing);
+        // Tiles say how slides are cut later; no crop depends on them.
+        (config.input.tile_px, config.input.halo_px) = (now.input.tile_px, now.input.halo_px);
         config.data.root = "".into();
         // The start's sha256 stays and tells one file from another.
         config.start.from = config.start.from.take().map(|_| "".into());
