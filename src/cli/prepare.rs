@@ -9,8 +9,8 @@ use super::progress::duration;
 use crate::data::PatchGrid;
 use crate::error::{Error, Result};
 use crate::run::prepare::{
-    Columns, Folder, FolderLayout, Glas, HeadNeck, MoNuSeg, PrepareOptions, Progress, QuPath, QuPathOptions, Report,
-    Source, SplitKind, keep_apart, prepare,
+    Columns, Folder, FolderLayout, Glas, HeadNeck, MaskKind, MoNuSeg, PrepareOptions, Progress, QuPath, QuPathOptions,
+    Report, Source, SplitKind, keep_apart, prepare,
 };
 use arguments::{CommonArgs, FolderArgs, Format, GlasArgs, HnArgs, MonusegArgs, QupathArgs, SplitArg};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -129,13 +129,16 @@ fn summary(report: &Report) -> String {
     let [train, val, test, unlabelled] = report.images;
     let unlabelled = if unlabelled > 0 { format!(", {unlabelled} without labels") } else { String::new() };
     let patches = if report.options.patches.is_some() { format!(", {} patches", report.files) } else { String::new() };
+    let objects = match report.masks {
+        MaskKind::Instances => format!(", {} objects", report.outlines.objects),
+        MaskKind::Binary | MaskKind::Classes(_) => String::new(),
+    };
     let out = &report.options.out;
     format!(
-        "{}: {train} train, {val} val and {test} test images in {} groups{unlabelled}{patches}, {} objects\n\
+        "{}: {train} train, {val} val and {test} test images in {} groups{unlabelled}{patches}{objects}\n\
          look at {}, then train with the [data] table of {}",
         out.display(),
         report.groups,
-        report.outlines.objects,
         out.join("preview.png").display(),
         out.join("dataset.toml").display()
     )

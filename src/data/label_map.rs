@@ -191,27 +191,22 @@ fn bounds(shape: &Shape) -> Option<([f64; 2], [f64; 2])> {
     all.reduce(|(a, b), (c, d)| ([a[0].min(c[0]), a[1].min(c[1])], [b[0].max(d[0]), b[1].max(d[1])]))
 }
 
-/// The pixels whose centres, at whole numbers, are inside an outline of whole numbers or on its edges.
+/// The pixels that scikit-image's `draw.polygon` gives an outline of whole numbers, which mean pixel centres: those with
+/// an odd number of edges to their right or to their left, and the corners. That is the even-odd rule with the pixels on
+/// edges, but for those where edges cross each other.
 fn with_edges(outline: &Outline, size: Size, runs: &mut Vec<Run>) {
+    let (width, height) = (f64::from(size.width), f64::from(size.height));
     let moved = outline.map(|[x, y]| [x + 0.5, y + 0.5]);
     rasterise::centres(&moved, size, |row, from, to| runs.push((row, from, to)));
-    for ring in outline.rings() {
-        for (a, b) in ring.iter().zip(ring.iter().cycle().skip(1)) {
-            let (dx, dy) = ((b[0] - a[0]) as i64, (b[1] - a[1]) as i64);
-            let steps = greatest_common_divisor(dx.unsigned_abs(), dy.unsigned_abs()).max(1) as i64;
-            for step in 0..=steps {
-                let (x, y) = (a[0] as i64 + dx / steps * step, a[1] as i64 + dy / steps * step);
-                let inside = |value: i64, length: u32| u32::try_from(value).ok().filter(|value| *value < length);
-                if let (Some(x), Some(y)) = (inside(x, size.width), inside(y, size.height)) {
-                    runs.push((y, x, x + 1));
-                }
-            }
+    // What lies on the other edges, in a mirror.
+    let turned = moved.map(|[x, y]| [width - x, height - y]);
+    let back = |row: u32, from: u32, to: u32| (size.height - 1 - row, size.width - to, size.width - from);
+    rasterise::centres(&turned, size, |row, from, to| runs.push(back(row, from, to)));
+    for &[x, y] in outline.rings().flatten() {
+        if (0.0..width).contains(&x) && (0.0..height).contains(&y) {
+            runs.push((y as u32, x as u32, x as u32 + 1));
         }
     }
-}
-
-fn greatest_common_divisor(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 /// Sorted, with runs that overlap or touch made one.

@@ -173,7 +173,8 @@ mod tests {
     #[test]
     fn damaged_xml_is_refused_with_the_place() {
         let good = document(&region(&[[0.0, 0.0], [2.0, 0.0], [2.0, 2.0]]));
-        let cut = &good[..good.len() - 40];
+        let cut = &good[..good.find("</Regions>").unwrap()];
+        assert!(refused(&good[..good.len() - 5]).contains("damaged XML at byte"));
         assert!(
             refused(cut).contains("ends before its elements are closed, after 1 whole regions"),
             "{}",

@@ -322,6 +322,9 @@ impl Source for Few<'_> {
     fn notes(&self) -> Vec<String> {
         self.inner.notes()
     }
+    fn knows_groups(&self) -> bool {
+        self.inner.knows_groups()
+    }
     fn published(&self) -> Result<[Vec<usize>; 2]> {
         self.inner.published()
     }

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   slidestream prepare monuseg MoNuSegTraining MoNuSegTest --out data/monuseg --split official
-  slidestream prepare glas Warwick_QU_Dataset --out data/glas --split parity --patches 256 --stride 64
+  slidestream prepare glas Warwick_QU_Dataset --out data/glas --split parity
   slidestream prepare hn annotated --out data/hn --class Malignant
-  slidestream prepare folder mine --labels binary --out data/mine --index mine/index.csv --group-column patient
+  slidestream prepare folder mine --labels binary --out data/mine --mpp 0.5
   slidestream prepare qupath a.svs b.svs --annotations exported --mpp 0.5 --out data/slides
 
 Each format has a --help of its own; docs/prepare.md tells the rules.")]
@@ -38,7 +38,8 @@ pub(super) enum Format {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   slidestream prepare monuseg MoNuSegTraining MoNuSegTest --out data/monuseg --split official
-  slidestream prepare monuseg MoNuSeg --out data/monuseg-parity --split parity --patches 256 --stride 64 --published-masks")]
+  slidestream prepare monuseg MoNuSeg --out data/parity --split parity \\
+      --patches 256 --stride 64 --published-masks")]
 pub(super) struct MonusegArgs {
     /// Folders with images and XML files, at any depth.
     #[arg(required = true, value_name = "FOLDER")]
@@ -53,7 +54,8 @@ pub(super) struct MonusegArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   slidestream prepare glas Warwick_QU_Dataset --out data/glas
-  slidestream prepare glas Warwick_QU_Dataset --out data/glas-parity --split parity --patches 256 --stride 64")]
+  slidestream prepare glas Warwick_QU_Dataset --out data/parity --split parity \\
+      --patches 256 --stride 64")]
 pub(super) struct GlasArgs {
     /// Folder with train_N.bmp, testA_N.bmp, testB_N.bmp and their _anno.bmp.
     #[arg(value_name = "FOLDER")]
@@ -66,7 +68,8 @@ pub(super) struct GlasArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   slidestream prepare hn annotated --out data/hn --class Malignant
-  slidestream prepare hn annotated --out data/hn-classes --split parity --patches 256 --stride 256 --published-masks")]
+  slidestream prepare hn annotated --out data/hn-classes --split parity \\
+      --patches 256 --published-masks")]
 pub(super) struct HnArgs {
     /// Folder with JSON exports, each beside its images.
     #[arg(value_name = "FOLDER")]
@@ -113,7 +116,8 @@ pub(super) struct FolderArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   slidestream prepare qupath a.svs b.svs --annotations exported --mpp 0.5 --out data/slides
-  slidestream prepare qupath a.svs --annotations a.geojson --class Tumor --labels binary --mpp 2 --out data/a --val 0 --test 0")]
+  slidestream prepare qupath a.svs --annotations a.geojson --class Tumor --labels binary \\
+      --mpp 2 --out data/a --val 0 --test 0")]
 pub(super) struct QupathArgs {
     /// Slide or image files.
     #[arg(required = true, value_name = "SLIDE")]

@@ -112,6 +112,10 @@ impl Source for Folder {
         Vec::new()
     }
 
+    fn knows_groups(&self) -> bool {
+        false
+    }
+
     fn published(&self) -> Result<[Vec<usize>; 2]> {
         let reason = "a folder has no published split; use --split groups, or official with --split-column";
         Err(Error::config("--split", "parity", reason))

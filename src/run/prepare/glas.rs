@@ -104,9 +104,13 @@ impl Source for Glas {
         if self.graded {
             return Vec::new();
         }
-        vec!["no Grade.csv tells the patients, so each image is a group of its own; the 165 images of GlaS come from 16 \
-              sections, so images of one section may be in training and in test"
+        vec!["no Grade.csv tells the patients; the 165 images of GlaS come from 16 sections, so images of one section may be \
+              in training and in test"
             .into()]
+    }
+
+    fn knows_groups(&self) -> bool {
+        self.graded
     }
 
     fn published(&self) -> Result<[Vec<usize>; 2]> {

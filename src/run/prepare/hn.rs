@@ -137,13 +137,14 @@ impl Source for HeadNeck {
         if without > 0 {
             notes.push(format!("{without} images have no labels: see unlabelled/"));
         }
-        if self.folders == 1 {
-            notes.push("each image is a group of its own: name the patients with --index and --group-column".into());
-        }
         if self.class.is_none() {
             notes.push("masks hold several classes, of which training learns one at a time: see --class".into());
         }
         notes
+    }
+
+    fn knows_groups(&self) -> bool {
+        self.folders > 1
     }
 
     /// In the order of folders and file names, the first four fifths are trained on.

@@ -127,6 +127,9 @@ pub trait Source {
     /// What the user should know of the source before anything is written.
     fn notes(&self) -> Vec<String>;
 
+    /// Whether groups are patients or slides; else each image is its own until `--index` names them.
+    fn knows_groups(&self) -> bool;
+
     /// The entries of the published split: those trained on, and those tested on. The others served without labels.
     ///
     /// # Errors
@@ -195,6 +198,9 @@ pub fn prepare(
     let known = options.table.as_ref().map(|columns| table::apply(columns, &mut entries)).transpose()?;
     let Assignment { parts, divided, notes } = split::assign(source, &entries, options)?;
     let mut notes = [source.notes(), notes].concat();
+    if !source.knows_groups() && options.table.as_ref().is_none_or(|columns| columns.group.is_none()) {
+        notes.push("each image is a group of its own: name the patients with --index and --group-column".into());
+    }
     notes.iter().for_each(|note| tell(Progress::Note(note.clone())));
     let attempt = Attempt::begin(&options.out, options.force)?;
     let mut writer = Writer::new(attempt.folder(), source.kind(), options.patches)?;

@@ -95,6 +95,10 @@ impl Source for MoNuSeg {
         Vec::new()
     }
 
+    fn knows_groups(&self) -> bool {
+        true
+    }
+
     /// The 14 official test images in the order of their names, 11 trained on and 3 tested on: the published order was
     /// that of a file system and cannot be had again.
     fn published(&self) -> Result<[Vec<usize>; 2]> {

@@ -286,6 +286,10 @@ impl Source for QuPath {
         self.notes.clone()
     }
 
+    fn knows_groups(&self) -> bool {
+        true
+    }
+
     fn published(&self) -> Result<[Vec<usize>; 2]> {
         let reason = "slides of your own have no published split; use --split groups, or official with --split-column";
         Err(Error::config("--split", "parity", reason))
