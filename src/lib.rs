@@ -3,6 +3,7 @@
 //! ```text
 //! slide -> grid(tissue) -> N readers => batcher => model thread => stitcher -> vectorizer -> sinks
 //! folders -> augment => segmentation loss over nn -> optimizer -> checkpoint -> model package
+//! folders, slides -> patches => pretext task over nn -> optimizer -> checkpoint -> pre-trained weights
 //! ```
 //! `=>` is a bounded channel, `->` a call. Modules are listed from the ground up; each uses only those before it,
 //! which `tests/architecture.rs` checks.

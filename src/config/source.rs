@@ -120,7 +120,7 @@ impl SourceConfig {
     }
 
     /// As it decides the run's numbers, whatever the place of the files.
-    pub(crate) fn without_places(&self) -> Self {
+    pub fn without_places(&self) -> Self {
         let mut plain = self.clone();
         match &mut plain {
             Self::Folder(folder) => folder.path = PathBuf::new(),

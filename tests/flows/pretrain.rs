@@ -17,12 +17,13 @@ const CONFIG: &str = r#"
     [pretext]
     kind = "diffusion"
     steps = 100
+    schedule = { kind = "cosine", offset = 0.008 }
     [optimizer]
-    rate = 3e-3
+    rate = 2e-2
     clip_norm = 1.0
     [training]
     epochs = 6
-    steps_per_epoch = 6
+    steps_per_epoch = 12
     batch = 4
     crop_px = 16
     ema = 0.9
@@ -85,7 +86,8 @@ fn a_run_learns_leaves_what_is_promised_and_draws() {
     let text = std::fs::read_to_string(out.join("metrics.csv")).unwrap();
     let mut rows = csv::Reader::from_reader(text.as_bytes());
     let losses: Vec<f64> = rows.records().map(|row| row.unwrap()[4].parse().unwrap()).collect();
-    assert!(losses.len() == 6 && losses[5] < 0.8 * losses[0], "{losses:?}");
+    // With this schedule and P2 weights, a network that knows nothing scores 0.5.
+    assert!(losses.len() == 6 && losses[5] < 0.4, "{losses:?}");
 
     let pretrained = Pretrained::read(&out).unwrap();
     assert_eq!((pretrained.info.network.dim, pretrained.info.input.range), (8, [-1.0, 1.0]));
@@ -154,7 +156,10 @@ fn a_denoising_network_is_trained_and_refuses_to_draw_with_the_reason() {
     let dir = tempfile::tempdir().unwrap();
     toy(dir.path());
     let text = CONFIG
-        .replace("kind = \"diffusion\"\n    steps = 100", "kind = \"denoising\"\n    sigma = 0.4")
+        .replace(
+            "kind = \"diffusion\"\n    steps = 100\n    schedule = { kind = \"cosine\", offset = 0.008 }",
+            "kind = \"denoising\"\n    sigma = 0.4",
+        )
         .replace("dim = 8", "dim = 8\n    time_embedding = false")
         .replace("epochs = 6", "epochs = 2");
     std::fs::write(dir.path().join("toy.toml"), text).unwrap();
@@ -176,7 +181,7 @@ fn slides_and_folders_are_mixed_and_read_while_training() {
             "\n    [[source]]\n    kind = \"slides\"\n    paths = [{slide:?}]\n    weight = 3.0\n    group = \"source\"\n"
         )
         + "    [augment]\n    scale = [0.8, 1.25]\n";
-    std::fs::write(dir.path().join("toy.toml"), text.replace("val_share = 0.25", "val_share = 0.1")).unwrap();
+    std::fs::write(dir.path().join("toy.toml"), text).unwrap();
     let output = run(dir.path(), &["pretrain", "toy.toml", "--out", "out"]);
     assert!(output.status.success(), "{}", said(&output));
     assert!(said(&output).contains("1 slides with") && said(&output).contains("mm² of tissue"), "{}", said(&output));
