@@ -1,5 +1,7 @@
 //! `slidestream finetune`: trains a model on images and masks.
 
+use super::interrupt::{self, STOPPED};
+use super::pretrain::precision;
 use crate::config::{FinetuneConfig, Precision};
 use crate::error::{Error, Result};
 use crate::run::finetune::{FinetuneOptions, Progress, finetune};
@@ -7,8 +9,6 @@ use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Train a model on folders of images and masks and write it as a model package.
 #[derive(Debug, clap::Args)]
@@ -60,14 +60,6 @@ pub struct FinetuneArgs {
     quiet: bool,
 }
 
-fn precision(name: &str) -> Result<Precision, String> {
-    match name {
-        "f32" => Ok(Precision::F32),
-        "bf16" => Ok(Precision::Bf16),
-        _ => Err("use f32 or bf16".into()),
-    }
-}
-
 /// Runs `finetune`: 0 done, 130 stopped by Ctrl-C with the state saved.
 ///
 /// # Errors
@@ -102,37 +94,17 @@ pub fn run(args: FinetuneArgs) -> Result<ExitCode> {
     let out = args.out.unwrap_or_else(|| PathBuf::from("runs").join(&config.model.name));
     let options =
         FinetuneOptions { config, out, resume: args.resume, device: args.device, threads: args.threads, command };
-    let stop = Arc::new(AtomicBool::new(false));
-    stop_on_ctrl_c(stop.clone())?;
+    let stop = interrupt::flag()?;
     let mut reporter = Reporter::new(args.quiet);
     let ended = finetune(&options, &stop, &mut |progress| reporter.tell(progress));
     reporter.bar.finish_and_clear();
     match ended {
         Err(Error::Cancelled) => {
             eprintln!("stopped; the state is in {}, go on with --resume", options.out.display());
-            Ok(ExitCode::from(130))
+            Ok(ExitCode::from(STOPPED))
         }
         other => other.map(|()| ExitCode::SUCCESS),
     }
-}
-
-/// Sets the flag at the first Ctrl-C and ends the process at the second.
-fn stop_on_ctrl_c(stop: Arc<AtomicBool>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
-    let runtime = runtime.map_err(Error::compute("listening for Ctrl-C"))?;
-    let listen = move || {
-        runtime.block_on(async {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                stop.store(true, Ordering::Relaxed);
-                eprintln!("stopping after this step; Ctrl-C again ends at once, without saving");
-                if tokio::signal::ctrl_c().await.is_ok() {
-                    std::process::exit(130);
-                }
-            }
-        });
-    };
-    let thread = std::thread::Builder::new().name("ctrl-c".into()).spawn(listen);
-    thread.map(drop).map_err(Error::compute("listening for Ctrl-C"))
 }
 
 /// A bar on a terminal, one line an epoch elsewhere.

@@ -26,4 +26,6 @@ mod segment_command;
 mod slides;
 #[cfg(feature = "torch")]
 mod start;
+#[cfg(feature = "torch")]
+mod study;
 mod tissue;
