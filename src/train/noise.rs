@@ -4,7 +4,7 @@ use crate::config::StartConfig;
 use crate::data::sampler::generator;
 use crate::diffusion::schedule::Schedule;
 use rand::RngExt;
-use std::f64::consts::TAU;
+use rand_distr::StandardNormal;
 use tch::{TchError, Tensor};
 
 /// Position that no crop of a batch has: the generator's stream for noise.
@@ -16,9 +16,7 @@ pub(super) fn noised(x: Tensor, start: &StartConfig, seed: u64, batch: u64) -> R
     let Some(process) = start.process.as_ref().filter(|_| start.noise) else { return Ok(x) };
     let [image, noise] = Schedule::new(process.schedule, process.steps).mix(start.step as usize);
     let mut rng = generator(seed, batch, NOISE);
-    let mut normal =
-        || ((-2.0_f64 * (1.0 - rng.random::<f64>()).ln()).sqrt() * (TAU * rng.random::<f64>()).cos()) as f32;
-    let values: Vec<f32> = (0..x.numel()).map(|_| normal()).collect();
+    let values: Vec<f32> = (0..x.numel()).map(|_| rng.sample(StandardNormal)).collect();
     let epsilon = Tensor::f_from_slice(&values)?.f_view(x.size().as_slice())?.f_to_device(x.device())?;
     x.f_mul_scalar(image)?.f_add(&epsilon.f_mul_scalar(noise)?)
 }

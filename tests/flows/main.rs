@@ -3,6 +3,8 @@
 mod architecture;
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(feature = "torch")]
+mod configurations;
 mod evaluate;
 #[cfg(feature = "torch")]
 mod fid;
