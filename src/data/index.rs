@@ -22,13 +22,13 @@ pub struct Row {
 pub struct Columns<'a> {
     /// Of the image's file name.
     pub file: &'a str,
-    /// Of [`Row::group`].
+    /// Of the patient, case or slide.
     pub group: Option<&'a str>,
-    /// Of [`Row::style`].
+    /// Of the kind of tissue or stain.
     pub style: Option<&'a str>,
-    /// Of [`Row::split`].
+    /// Of `train`, `val` or `test`.
     pub split: Option<&'a str>,
-    /// Of [`Row::mpp`].
+    /// Of micrometres per pixel.
     pub mpp: Option<&'a str>,
 }
 

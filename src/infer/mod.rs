@@ -43,8 +43,8 @@ pub trait Segmenter: Send {
     /// Class probabilities for each tile, in the tiles' order; all tiles have one size.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) for a size that the model cannot take,
-    /// [`Error::OutOfDeviceMemory`](crate::Error::OutOfDeviceMemory) if a smaller batch may succeed.
+    /// [`Error::Shape`] for a size that the model cannot take,
+    /// [`Error::OutOfDeviceMemory`] if a smaller batch may succeed.
     fn predict(&mut self, tiles: &[Tile]) -> Result<Vec<ProbabilityMaps>>;
 
     /// Class probabilities of images that are no tiles of a slide, in their order; all have one size.
@@ -93,8 +93,8 @@ impl EngineOptions {
 /// The engine for a model package.
 ///
 /// # Errors
-/// [`Error::Model`](crate::Error::Model) for weights that do not fit or are not trusted,
-/// [`Error::Config`](crate::Error::Config) and [`Error::Device`](crate::Error::Device) for options that cannot be met.
+/// [`Error::Model`] for weights that do not fit or are not trusted,
+/// [`Error::Config`] and [`Error::Device`] for options that cannot be met.
 #[cfg(feature = "torch")]
 pub fn load(package: &package::Package, options: &EngineOptions) -> Result<Box<dyn Segmenter>> {
     Ok(Box::new(torch::TorchSegmenter::load(package, options)?))
@@ -103,7 +103,7 @@ pub fn load(package: &package::Package, options: &EngineOptions) -> Result<Box<d
 /// The engine for a model package; this build has none.
 ///
 /// # Errors
-/// [`Error::Model`](crate::Error::Model), always.
+/// [`Error::Model`], always.
 #[cfg(not(feature = "torch"))]
 pub fn load(package: &package::Package, _options: &EngineOptions) -> Result<Box<dyn Segmenter>> {
     let reason = "this program was built without libtorch (the feature `torch`)";

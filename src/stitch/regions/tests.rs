@@ -83,11 +83,16 @@ impl Case {
         (sorted(all.regions), classes)
     }
 
+    /// Does the pixel lie in a core that does not come?
+    fn is_absent(&self, i: u32) -> bool {
+        let columns = self.size.width / self.edge;
+        let core = i / self.size.width / self.edge * columns + i % self.size.width / self.edge;
+        self.absent[core as usize]
+    }
+
     /// The class map with the absent cores blank.
     fn seen(&self) -> Vec<Option<u8>> {
-        let columns = self.size.width / self.edge;
-        let core = |i: u32| i / self.size.width / self.edge * columns + i % self.size.width / self.edge;
-        let pixel = |(i, class): (u32, &Option<u8>)| if self.absent[core(i) as usize] { None } else { *class };
+        let pixel = |(i, class): (u32, &Option<u8>)| if self.is_absent(i) { None } else { *class };
         (0..).zip(&self.classes).map(pixel).collect()
     }
 }
@@ -112,8 +117,8 @@ fn whole(classes: &[Option<u8>], size: Size) -> Vec<Region> {
     sorted(regions)
 }
 
-/// The sieve's rules on a whole class map with a rim of background.
-fn sieved(classes: &[Option<u8>], size: Size, limits: Limits) -> Vec<Option<u8>> {
+/// The sieve's rules on a whole class map with a rim of background; background that holds an `endless` pixel is no hole.
+fn sieved(classes: &[Option<u8>], size: Size, limits: Limits, endless: impl Fn(u32) -> bool) -> Vec<Option<u8>> {
     let (width, height) = (size.width as usize + 2, size.height as usize + 2);
     let rimmed = Size::new(width as u32, height as u32);
     let mut map = vec![None; width * height];
@@ -127,6 +132,10 @@ fn sieved(classes: &[Option<u8>], size: Size, limits: Limits) -> Vec<Option<u8>>
         around.entry(hole).or_default().extend([i - 1, i + 1, i - width, i + width].iter().filter_map(|&n| map[n]));
     }
     let areas = holes.areas();
+    for i in (0..size.width * size.height).filter(|&i| endless(i)) {
+        let (x, y) = ((i % size.width) as usize + 1, (i / size.width) as usize + 1);
+        around.remove(&holes.of_pixel[y * width + x]);
+    }
     for (pixel, hole) in map.iter_mut().zip(&holes.of_pixel) {
         if let Some(around) = around.get(hole)
             && areas[*hole as usize] as f64 <= limits.max_hole_px
@@ -165,9 +174,22 @@ proptest! {
         }))
     ) {
         let (regions, classes) = case.stitched();
-        prop_assert_eq!(&classes, &sieved(&case.seen(), case.size, case.limits));
+        prop_assert_eq!(&classes, &sieved(&case.seen(), case.size, case.limits, |i| case.is_absent(i)));
         prop_assert_eq!(regions, whole(&classes, case.size));
     }
+}
+
+#[test]
+fn background_that_reaches_a_core_that_does_not_come_is_no_hole() {
+    let (size, limits) = (Size::new(6, 6), Limits { min_area_px: 0.0, max_hole_px: 29.0 });
+    let ring = |i: u32| ((i % 6).clamp(1, 4) != i % 6 || (i / 6).clamp(1, 4) != i / 6).then_some(0);
+    let case =
+        |absent: [bool; 9]| Case { classes: (0..36).map(ring).collect(), size, edge: 2, absent: absent.into(), limits };
+    let mut absent = [false; 9];
+    assert!(case(absent).stitched().1.iter().all(Option::is_some), "filled");
+    absent[4] = true;
+    let case = case(absent);
+    assert_eq!(case.stitched().1, case.classes, "nobody knows how large it is");
 }
 
 #[test]
@@ -178,7 +200,11 @@ fn an_image_of_any_shape_is_sieved_as_a_class_map() {
         let classes: Vec<Option<u8>> = (0..width * height).map(class).collect();
         for (min_area_px, max_hole_px) in [(0.0, 0.0), (4.0, 0.0), (0.0, 3.0), (30.0, 30.0)] {
             let limits = Limits { min_area_px, max_hole_px };
-            assert_eq!(without_specks(&classes, size, limits), sieved(&classes, size, limits), "{size} {limits:?}");
+            assert_eq!(
+                without_specks(&classes, size, limits),
+                sieved(&classes, size, limits, |_| false),
+                "{size} {limits:?}"
+            );
         }
     }
 }
