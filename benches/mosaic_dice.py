@@ -4,7 +4,7 @@
     slidestream segment ebhi_mosaic_dev.svs --model colon-glands --out DIR
     python benches/mosaic_dice.py DIR/ebhi_mosaic_dev.svs/classes.tif ebhi_mosaic_dev_gt_4umpp.png
 
-The class map is reduced to the truth's size by the majority of each block's pixels.
+Once over the whole slide, and once over its tissue alone, without what is found on glass. The class map is reduced to the truth's size by the majority of each block's pixels.
 """
 
 import sys
@@ -18,7 +18,8 @@ Image.MAX_IMAGE_PIXELS = None
 
 def main(classes, truth):
     found = tifffile.imread(classes) > 0
-    truth = numpy.asarray(Image.open(truth)) == 2
+    truth = numpy.asarray(Image.open(truth))
+    tissue, truth = truth != 0, truth == 2
     factor = round(found.shape[0] / truth.shape[0])
     height, width = truth.shape
     room = numpy.zeros((height * factor, width * factor), bool)
@@ -26,9 +27,15 @@ def main(classes, truth):
     room[: part.shape[0], : part.shape[1]] = part
     share = room.reshape(height, factor, width, factor).mean(axis=(1, 3))
     found = share >= 0.5
-    both = (found & truth).sum()
     print(f"{factor} x {factor} pixels of the map a pixel of the truth")
-    print(f"Dice {2 * both / (found.sum() + truth.sum()):.4f}, precision {both / found.sum():.4f}, recall {both / truth.sum():.4f}")
+    report("whole slide", found, truth)
+    report("tissue", found & tissue, truth)
+
+
+def report(where, found, truth):
+    both = (found & truth).sum()
+    dice, precision, recall = 2 * both / (found.sum() + truth.sum()), both / found.sum(), both / truth.sum()
+    print(f"{where}: Dice {dice:.4f}, precision {precision:.4f}, recall {recall:.4f}")
 
 
 if __name__ == "__main__":

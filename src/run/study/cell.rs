@@ -44,7 +44,7 @@ impl Cell {
     /// Start, loss, share and seed in words.
     pub fn title(&self, study: &Study) -> String {
         let (start, loss) = (&study.config.starts[self.start].name, &study.config.losses[self.loss].name);
-        format!("{start}, {loss}, {:.4} % of the groups, seed {}", self.share * 100.0, self.seed)
+        format!("{start}, {loss}, {} % of the groups, seed {}", percent(self.share), self.seed)
     }
 
     /// Folder of the run.
@@ -86,6 +86,11 @@ impl Cell {
         }
         Ok(Some(scores))
     }
+}
+
+/// To two decimals, and without those that say nothing.
+pub(super) fn percent(share: f64) -> f64 {
+    (share * 1e4).round() / 100.0
 }
 
 /// Written when all else of a run is there.

@@ -101,7 +101,8 @@ pub fn study(options: &StudyOptions, stop: &AtomicBool, tell: &mut dyn FnMut(Pro
             return Err(Error::Cancelled);
         }
     }
-    tell(Progress::Note(std::fs::read_to_string(options.out.join("table.md")).unwrap_or_default()));
+    let table = options.out.join("table.md");
+    tell(Progress::Note(std::fs::read_to_string(&table).map_err(Error::io("read", &table))?));
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! `plot.png`: Dice against the share of the annotations, a panel a loss, a line a start.
 
+use super::cell::percent;
 use super::table::Arm;
 use crate::config::Study;
 use crate::error::{Error, Result};
@@ -63,17 +64,16 @@ where
     let font = ("monospace", 16);
     let mut chart = ChartBuilder::on(area)
         .margin(14)
-        .caption(title, font)
+        .caption(format!("Dice an image, {title}"), font)
         .x_label_area_size(44)
         .y_label_area_size(64)
-        .build_cartesian_2d((least * 0.8..most * 1.25).log_scale(), range)?;
+        .build_cartesian_2d((least * 0.8..most * 1.25).log_scale().with_key_points(shares.clone()), range)?;
     chart
         .configure_mesh()
         .light_line_style(WHITE)
         .bold_line_style(RGBColor(228, 228, 228))
         .x_desc("share of the annotated patients")
-        .y_desc("Dice an image")
-        .x_label_formatter(&|share| format!("{:.0} %", share * 100.0))
+        .x_label_formatter(&|&share| format!("{} %", percent(share)))
         .y_label_formatter(&|dice| format!("{dice:.3}"))
         .label_style(font)
         .draw()?;

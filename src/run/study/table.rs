@@ -1,6 +1,6 @@
 //! From the figures of single runs to a table: means over images and seeds, intervals over patients.
 
-use super::cell::{Cell, Score};
+use super::cell::{Cell, Score, percent};
 use crate::config::Study;
 use crate::error::{Error, Result};
 use crate::metrics::bootstrap::{Interval, mean_interval};
@@ -204,7 +204,7 @@ fn markdown(study: &Study, runs: usize, arms: &[Arm]) -> String {
         };
         text += &format!(
             "| {} % | {} | {} | {} | {:.4} [{:.4}, {:.4}] | {over} | {gain} |\n",
-            arm.share * 100.0,
+            percent(arm.share),
             arm.loss,
             arm.start,
             arm.seeds,
