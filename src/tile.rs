@@ -58,6 +58,23 @@ impl ProbabilityMaps {
         let area = self.width as usize * self.height as usize;
         &self.values[class * area..(class + 1) * area]
     }
+
+    /// What lies in `part` of maps of the tile `whole`.
+    ///
+    /// # Panics
+    /// If `part` reaches out of `whole`, or `whole` has not the maps' size.
+    pub fn part(&self, whole: Rect<Model>, part: Rect<Model>) -> Self {
+        assert_eq!((self.width, self.height), (whole.width, whole.height), "one value a pixel and class");
+        let (left, top) = ((part.x - whole.x) as usize, (part.y - whole.y) as usize);
+        let (width, height) = (part.width as usize, part.height as usize);
+        let mut values = Vec::with_capacity(self.classes * width * height);
+        for class in 0..self.classes {
+            for row in self.plane(class).chunks_exact(self.width.max(1) as usize).skip(top).take(height) {
+                values.extend_from_slice(&row[left..left + width]);
+            }
+        }
+        Self { classes: self.classes, width: part.width, height: part.height, values }
+    }
 }
 
 /// A tile that the model has answered.

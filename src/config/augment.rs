@@ -49,6 +49,9 @@ pub struct AugmentConfig {
     pub jpeg_share: f64,
     /// Lowest JPEG quality, 1 to 100; drawn uniformly up to 95.
     pub jpeg_quality: u8,
+    /// Share of the crops of a fine-tuning that show bare glass, a third of them nothing else; its class is background.
+    /// Without it a network may take glass for a lumen. Pre-training has no classes and leaves it out.
+    pub glass_share: f64,
     /// Virtual re-staining, before every other change of colour. Its probability is 0 unless given.
     pub restain: Restain,
 }
@@ -76,6 +79,7 @@ impl Default for AugmentConfig {
             noise_levels: 0.0,
             jpeg_share: 0.0,
             jpeg_quality: 40,
+            glass_share: 0.0,
             restain: Restain::default(),
         }
     }
@@ -127,6 +131,7 @@ impl AugmentConfig {
         within("augment.noise_levels", self.noise_levels, 0.0, 100.0)?;
         within("augment.jpeg_share", self.jpeg_share, 0.0, 1.0)?;
         within("augment.jpeg_quality", f64::from(self.jpeg_quality), 1.0, 95.0)?;
+        within("augment.glass_share", self.glass_share, 0.0, 1.0)?;
         self.restain.validate()
     }
 }

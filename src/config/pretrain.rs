@@ -161,6 +161,10 @@ impl PretrainConfig {
             let reason = "re-staining needs the masks of nuclei, which unlabelled images lack; leave it at 0";
             return Err(Error::config("augment.restain.probability", self.augment.restain.probability, reason));
         }
+        if self.augment.glass_share > 0.0 {
+            let reason = "glass is laid over classes, which unlabelled images lack; leave it at 0";
+            return Err(Error::config("augment.glass_share", self.augment.glass_share, reason));
+        }
         self.optimizer.validate()?;
         self.training.validate(self.network.multipliers.len())?;
         if self.source.is_empty() {
@@ -255,13 +259,14 @@ mod tests {
     #[test]
     fn a_bad_value_is_named() {
         type Change = fn(&mut PretrainConfig);
-        let spoil: [(&str, Change); 8] = [
+        let spoil: [(&str, Change); 9] = [
             ("training.crop_px", |c| c.training.crop_px = 250),
             ("training.select", |c| c.training.val_share = 0.0),
             ("training.select", |c| c.training.select = Select::ValDice),
             ("training.steps_per_epoch", |c| c.training.steps_per_epoch = 0),
             ("network.time_embedding", |c| c.network.time_embedding = false),
             ("augment.restain.probability", |c| c.augment.restain.probability = 0.5),
+            ("augment.glass_share", |c| c.augment.glass_share = 0.1),
             ("source.weight", |c| {
                 if let SourceConfig::Folder(folder) = &mut c.source[0] {
                     folder.weight = 0.0;

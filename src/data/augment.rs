@@ -3,6 +3,7 @@
 use super::classes::class_map;
 use super::colour::{Affine, blur, blur3, grey, hue_map, stain_map, through_density};
 use super::dataset::Sample;
+use super::glass::lay_glass;
 use super::patch::View;
 use super::restain::restain;
 use crate::config::AugmentConfig;
@@ -37,7 +38,7 @@ pub fn random_crop(
     let labels = warp.labels(sample, edge, boundary_px);
     let wide = edge + 2 * boundary_px;
     let classes = class_map(&labels, Size::new(wide, wide), boundary_px);
-    let classes = inner(&classes, edge, boundary_px);
+    let mut classes = inner(&classes, edge, boundary_px);
     let mut pixels = warp.pixels(&sample.image, edge);
     if config.restain.probability > 0.0
         && let Some(stained) = restain(&bytes(&pixels, edge)?, &inner(&labels, edge, boundary_px), &config.restain, rng)
@@ -45,6 +46,9 @@ pub fn random_crop(
         pixels.iter_mut().zip(stained.pixels()).for_each(|(pixel, new)| *pixel = new.0.map(f32::from));
     }
     colours(&mut pixels, config, rng);
+    if config.glass_share > 0.0 && chance(rng, config.glass_share) {
+        lay_glass(&mut pixels, &mut classes, edge, rng);
+    }
     let image = camera(pixels, edge, config, rng)?;
     Ok(Crop { image, classes })
 }

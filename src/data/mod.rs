@@ -9,6 +9,7 @@ mod dataset;
 mod folder;
 pub mod geojson;
 pub mod glas;
+mod glass;
 mod index;
 pub mod label_map;
 pub mod labelbox;

@@ -6,7 +6,8 @@ use crate::geometry::Size;
 /// Squared distance in pixels from each pixel's centre to the nearest centre outside the mask: exact, 0 outside the
 /// mask. What lies beyond the raster counts as inside; a raster without an outside gets `i32::MAX`.
 ///
-/// Two passes (Meijster, Roerdink and Hesselink 2000): distances along columns, then lower envelopes along rows.
+/// Two passes (Meijster, Roerdink and Hesselink 2000): distances along columns, then lower envelopes along rows. No
+/// envelope reaches beyond the run of pixels inside that it starts in: the pixel before it is outside, and nearer.
 ///
 /// # Panics
 /// Unless `mask` has `size.area()` entries.
@@ -14,52 +15,84 @@ pub fn squared_distance(mask: &[bool], size: Size) -> Vec<i32> {
     let (width, height) = (size.width as usize, size.height as usize);
     assert_eq!(mask.len(), width * height, "one value a pixel of {size}");
     // Farther than any pixel of the raster, and its square still fits.
-    let far = (width + height) as i64;
+    let far = (width + height) as i32;
     let mut down = vec![far; mask.len()];
-    for i in 0..mask.len() {
-        let above = if i < width { far } else { down[i - width] };
-        down[i] = if mask[i] { (above + 1).min(far) } else { 0 };
+    for y in 0..height {
+        let (above, row) = down.split_at_mut(y * width);
+        let above = above.len().checked_sub(width).map(|from| &above[from..]);
+        for x in 0..width {
+            let nearest = above.map_or(far, |above| above[x]);
+            row[x] = if mask[y * width + x] { (nearest + 1).min(far) } else { 0 };
+        }
     }
-    for i in (0..mask.len().saturating_sub(width)).rev() {
-        down[i] = down[i].min(down[i + width] + 1);
+    for y in (1..height).rev() {
+        let (rows, below) = down.split_at_mut(y * width);
+        for (here, below) in rows[(y - 1) * width..].iter_mut().zip(&below[..width]) {
+            *here = (*here).min(below + 1);
+        }
     }
     let mut squared = vec![0i32; mask.len()];
-    // The parabolas of the lower envelope: their columns, and where each begins to be the lowest.
-    let (mut column, mut begin) = (vec![0usize; width], vec![0i64; width]);
+    let mut envelope = Envelope::default();
     for y in 0..height {
-        let row = &down[y * width..(y + 1) * width];
-        let height_at = |x: i64, c: usize| (x - c as i64).pow(2) + row[c] * row[c];
-        let mut last = 0;
-        (column[0], begin[0]) = (0, 0);
-        for x in 1..width {
-            while height_at(begin[last], column[last]) > height_at(begin[last], x) {
-                if last == 0 {
-                    break;
-                }
-                last -= 1;
-            }
-            if height_at(begin[last], column[last]) > height_at(begin[last], x) {
-                column[0] = x;
-                continue;
-            }
-            // First column at which the parabola of x is lower than that of c.
-            let c = column[last];
-            let (x_i, c_i) = (x as i64, c as i64);
-            let crossing = (x_i * x_i - c_i * c_i + row[x] * row[x] - row[c] * row[c]).div_euclid(2 * (x_i - c_i)) + 1;
-            if crossing < width as i64 {
-                last += 1;
-                (column[last], begin[last]) = (x, crossing);
-            }
-        }
-        for x in (0..width).rev() {
-            let lowest = height_at(x as i64, column[last]);
-            squared[y * width + x] = if lowest >= far * far { i32::MAX } else { lowest as i32 };
-            if begin[last] == x as i64 && last > 0 {
-                last -= 1;
-            }
+        let (inside, down) = (&mask[y * width..(y + 1) * width], &down[y * width..(y + 1) * width]);
+        let mut from = 0;
+        while let Some(start) = inside[from..].iter().position(|inside| *inside) {
+            let start = from + start;
+            let end = inside[start..].iter().position(|inside| !inside).map_or(width, |length| start + length);
+            // With the pixels outside at both ends, which the raster's edge may have cut off.
+            let (low, high) = (start.saturating_sub(1), (end + 1).min(width));
+            envelope.lowest(&down[low..high], &mut squared[y * width + low..y * width + high], far);
+            from = end;
         }
     }
     squared
+}
+
+/// Room for the parabolas of a lower envelope: their columns, and where each begins to be the lowest.
+#[derive(Default)]
+struct Envelope {
+    column: Vec<i64>,
+    begin: Vec<i64>,
+}
+
+impl Envelope {
+    /// Writes the least `(x - c)^2 + down[c]^2` over all c for each x; [`i32::MAX`] where that is `far^2` or more.
+    fn lowest(&mut self, down: &[i32], squared: &mut [i32], far: i32) {
+        let Self { column, begin } = self;
+        let (length, far) = (down.len() as i64, i64::from(far));
+        let height_at = |x: i64, c: i64| (x - c) * (x - c) + i64::from(down[c as usize]) * i64::from(down[c as usize]);
+        column.clear();
+        begin.clear();
+        column.push(0);
+        begin.push(0);
+        for x in 1..length {
+            while let (Some(&c), Some(&from)) = (column.last(), begin.last())
+                && height_at(from, c) > height_at(from, x)
+            {
+                column.pop();
+                begin.pop();
+            }
+            let Some(&c) = column.last() else {
+                column.push(x);
+                begin.push(0);
+                continue;
+            };
+            // First column at which the parabola of x is lower than that of c.
+            let crossing = (height_at(0, x) - height_at(0, c)).div_euclid(2 * (x - c)) + 1;
+            if crossing < length {
+                column.push(x);
+                begin.push(crossing);
+            }
+        }
+        let mut end = length;
+        for (&c, &from) in column.iter().zip(begin.iter()).rev() {
+            for x in from..end {
+                let lowest = height_at(x, c);
+                squared[x as usize] = if lowest >= far * far { i32::MAX } else { lowest as i32 };
+            }
+            end = from;
+        }
+    }
 }
 
 /// Gaussian smoothing in place with edges repeated; a sigma (pixels) of 0 changes nothing. Each value is the same sum of
@@ -82,12 +115,12 @@ pub fn smooth(values: &mut [f32], size: Size, sigma: f32) {
         padded[..reach].fill(row[0]);
         padded[reach..reach + width].copy_from_slice(row);
         padded[reach + width..].fill(row[width - 1]);
-        for (x, value) in row.iter_mut().enumerate() {
-            let mut sum = padded[x + reach] * weights[0];
-            for (i, weight) in weights.iter().enumerate().skip(1) {
-                sum += (padded[x + reach - i] + padded[x + reach + i]) * weight;
+        row.iter_mut().for_each(|value| *value *= weights[0]);
+        for (i, weight) in weights.iter().enumerate().skip(1) {
+            let (before, after) = (&padded[reach - i..], &padded[reach + i..]);
+            for ((value, a), b) in row.iter_mut().zip(before).zip(after) {
+                *value += (a + b) * weight;
             }
-            *value = sum;
         }
     }
     let rows = values.to_vec();

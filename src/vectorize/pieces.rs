@@ -20,6 +20,15 @@ pub enum Connectivity {
     Eight,
 }
 
+/// A stretch of equal values in a row.
+#[derive(Clone, Copy)]
+struct Run {
+    from: u32,
+    to: u32,
+    /// Its piece, provisional at first.
+    number: u32,
+}
+
 /// Connected pieces of pixels with equal values, in time proportional to the pixels; values equal to `background`
 /// belong to no piece.
 ///
@@ -28,55 +37,73 @@ pub enum Connectivity {
 pub fn pieces<T: PartialEq + Copy>(values: &[T], size: Size, background: T, connectivity: Connectivity) -> Pieces {
     let (width, height) = (size.width as usize, size.height as usize);
     assert_eq!(values.len(), width * height, "one value a pixel of {size}");
-    let mut of_pixel = vec![0u32; values.len()];
+    // Rows of pixels are joined, not pixels: there are far fewer of them. How far a run reaches beyond its ends:
+    let reach = u32::from(connectivity == Connectivity::Eight);
+    let mut runs: Vec<Run> = Vec::new();
+    let mut row_ends = Vec::with_capacity(height);
     // Disjoint sets over provisional numbers; index 0 is unused. The smaller number is always the root.
     let mut parent = vec![0u32];
+    let mut above = 0..0;
     for y in 0..height {
-        for x in 0..width {
-            let i = y * width + x;
-            let value = values[i];
+        let row = &values[y * width..(y + 1) * width];
+        let first = runs.len();
+        let (mut x, mut next) = (0, above.start);
+        while x < width {
+            let value = row[x];
+            let from = x;
+            x += row[from..].iter().take_while(|other| **other == value).count();
             if value == background {
                 continue;
             }
-            let mut number = 0;
-            let mut join = |neighbour: usize| {
-                if values[neighbour] == value {
-                    let root = root_of(&mut parent, of_pixel[neighbour]);
-                    if number == 0 {
-                        number = root;
-                    } else if root != number {
-                        let (low, high) = (root.min(number), root.max(number));
-                        parent[high as usize] = low;
-                        number = low;
-                    }
-                }
-            };
-            if x > 0 {
-                join(i - 1);
+            let (from, to) = (from as u32, x as u32);
+            while next < above.end && runs[next].to + reach <= from {
+                next += 1;
             }
-            if y > 0 {
-                join(i - width);
-                if connectivity == Connectivity::Eight {
-                    if x > 0 {
-                        join(i - width - 1);
-                    }
-                    if x + 1 < width {
-                        join(i - width + 1);
-                    }
+            let mut number = 0;
+            let mut touching = next;
+            while touching < above.end && runs[touching].from < to + reach {
+                let Run { from: column, number: other, .. } = runs[touching];
+                touching += 1;
+                if values[(y - 1) * width + column as usize] != value {
+                    continue;
+                }
+                let root = root_of(&mut parent, other);
+                if number == 0 {
+                    number = root;
+                } else if root != number {
+                    let (low, high) = (root.min(number), root.max(number));
+                    parent[high as usize] = low;
+                    number = low;
                 }
             }
             if number == 0 {
                 number = parent.len() as u32;
                 parent.push(number);
             }
-            of_pixel[i] = number;
+            runs.push(Run { from, to, number });
         }
+        above = first..runs.len();
+        row_ends.push(runs.len());
     }
-    // A root is the first number of its piece, so numbering roots in order is numbering by first pixel.
+    let (final_number, count) = numbered(&mut parent);
+    let mut of_pixel = vec![0u32; values.len()];
+    let mut first = 0;
+    for (row, end) in of_pixel.chunks_exact_mut(width.max(1)).zip(row_ends) {
+        for run in &runs[first..end] {
+            row[run.from as usize..run.to as usize].fill(final_number[run.number as usize]);
+        }
+        first = end;
+    }
+    Pieces { of_pixel, count }
+}
+
+/// The final number of each provisional one, and how many there are. A root is the first number of its piece, so
+/// numbering roots in order is numbering by first pixel.
+fn numbered(parent: &mut [u32]) -> (Vec<u32>, u32) {
     let mut final_number = vec![0u32; parent.len()];
     let mut count = 0;
     for number in 1..parent.len() as u32 {
-        let root = root_of(&mut parent, number);
+        let root = root_of(parent, number);
         if root == number {
             count += 1;
             final_number[number as usize] = count;
@@ -84,10 +111,7 @@ pub fn pieces<T: PartialEq + Copy>(values: &[T], size: Size, background: T, conn
             final_number[number as usize] = final_number[root as usize];
         }
     }
-    for number in &mut of_pixel {
-        *number = final_number[*number as usize];
-    }
-    Pieces { of_pixel, count }
+    (final_number, count)
 }
 
 fn root_of(parent: &mut [u32], mut number: u32) -> u32 {
@@ -113,6 +137,50 @@ impl Pieces {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// Pieces by flooding from each pixel that has none yet.
+    fn by_flooding(values: &[u8], size: Size, connectivity: Connectivity) -> Pieces {
+        let (width, height) = (i64::from(size.width), i64::from(size.height));
+        let (mut of_pixel, mut count) = (vec![0; values.len()], 0);
+        for start in 0..values.len() {
+            if values[start] == 0 || of_pixel[start] != 0 {
+                continue;
+            }
+            count += 1;
+            let mut open = vec![start];
+            of_pixel[start] = count;
+            while let Some(at) = open.pop() {
+                let (x, y) = (at as i64 % width, at as i64 / width);
+                for (dx, dy) in (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dx, dy))) {
+                    let allowed = connectivity == Connectivity::Eight || dx == 0 || dy == 0;
+                    if allowed && (0..width).contains(&(x + dx)) && (0..height).contains(&(y + dy)) {
+                        let next = ((y + dy) * width + x + dx) as usize;
+                        if of_pixel[next] == 0 && values[next] == values[start] {
+                            of_pixel[next] = count;
+                            open.push(next);
+                        }
+                    }
+                }
+            }
+        }
+        Pieces { of_pixel, count }
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_are_what_flooding_finds(
+            (width, values) in (1usize..14, 1usize..14, 1u8..4).prop_flat_map(|(w, h, most)| {
+                (Just(w), proptest::collection::vec(0..=most, w * h))
+            })
+        ) {
+            let size = Size::new(width as u32, (values.len() / width) as u32);
+            for connectivity in [Connectivity::Four, Connectivity::Eight] {
+                let (found, flooded) = (pieces(&values, size, 0, connectivity), by_flooding(&values, size, connectivity));
+                prop_assert_eq!((found.of_pixel, found.count), (flooded.of_pixel, flooded.count));
+            }
+        }
+    }
 
     #[test]
     fn diagonal_pixels_are_two_pieces_by_edges_and_one_by_corners() {

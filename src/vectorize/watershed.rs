@@ -92,14 +92,21 @@ pub(super) fn at_least(probability: &[u8], threshold: f32) -> Vec<bool> {
     probability.iter().map(|&value| u16::from(value) >= threshold).collect()
 }
 
+/// A pinhole has no pixel that the model takes for background, touches none, and does not leave the window.
 fn fill_pinholes(interior: &mut [bool], foreground: &[bool], size: Size) {
-    let outside: Vec<bool> = interior.iter().map(|&inside| !inside).collect();
-    let holes = pieces(&outside, size, false, Connectivity::Eight);
+    let rim: Vec<bool> =
+        foreground.iter().zip(interior.iter()).map(|(foreground, inside)| *foreground & !inside).collect();
+    let holes = pieces(&rim, size, false, Connectivity::Eight);
     let mut fill: Vec<bool> = holes.areas().iter().map(|&area| area <= PINHOLE_PX).collect();
     fill[0] = false;
-    // A pinhole has no pixel that the model takes for background, and does not leave the window.
-    for (i, &hole) in holes.of_pixel.iter().enumerate() {
-        fill[hole as usize] &= foreground[i] && !on_edge(i, size);
+    let width = size.width as usize;
+    for (i, &hole) in holes.of_pixel.iter().enumerate().filter(|(_, hole)| **hole != 0) {
+        if fill[hole as usize] {
+            fill[hole as usize] = !on_edge(i, size)
+                && [i - width, i, i + width]
+                    .into_iter()
+                    .all(|row| foreground[row - 1] && foreground[row] && foreground[row + 1]);
+        }
     }
     for (pixel, &hole) in interior.iter_mut().zip(&holes.of_pixel) {
         *pixel |= fill[hole as usize];

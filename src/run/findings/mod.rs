@@ -6,6 +6,7 @@ mod regions;
 use super::manifest::InputRecord;
 use crate::config::{ClassRole, ModelPackage, Task};
 use crate::error::{Error, Result};
+use crate::geometry::{Model, Rect};
 use crate::grid::TilePlan;
 use crate::stitch::objects::{Candidate, ObjectStitcher};
 use crate::stitch::regions::{CoreMap, Limits, RegionStitcher};
@@ -103,12 +104,12 @@ impl Finder {
         Joiner { finder: self, stitcher }
     }
 
-    /// Columns and rows of the tile that lie on the slide.
-    fn on_slide(&self, spec: &TileSpec) -> [Range<u32>; 2] {
-        match self.plan.clip(spec.tile) {
+    /// Columns and rows of `window` that lie on the slide, counted from its corner.
+    fn on_slide(&self, window: Rect<Model>) -> [Range<u32>; 2] {
+        match self.plan.clip(window) {
             None => [0..0, 0..0],
             Some(part) => {
-                let (x, y) = ((part.x - spec.tile.x) as u32, (part.y - spec.tile.y) as u32);
+                let (x, y) = ((part.x - window.x) as u32, (part.y - window.y) as u32);
                 [x..x + part.width, y..y + part.height]
             }
         }

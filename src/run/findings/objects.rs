@@ -2,12 +2,11 @@
 
 use super::{Finder, Found, Means};
 use crate::config::{ClassRole, ModelPackage};
-use crate::geometry::Size;
+use crate::geometry::{Model, Rect};
 use crate::stitch::objects::{Candidate, Run};
 use crate::tile::{ClassBlock, ProbabilityMaps, Tile, TileSpec};
 use crate::vectorize::contour::trace;
 use crate::vectorize::watershed::instances_within;
-use image::RgbImage;
 
 /// Sums over an object's pixels.
 #[derive(Debug, Clone, Default)]
@@ -25,10 +24,12 @@ struct Sums {
 impl Finder {
     /// The objects whose centroids lie in the tile's core, and the class of each pixel of the core.
     pub(super) fn find_objects(&self, tile: &Tile, maps: &ProbabilityMaps) -> Found {
-        let (spec, size) = (&tile.spec, Size::new(maps.width, maps.height));
+        let spec = &tile.spec;
+        let near = self.near(spec);
+        let (maps, size) = (&maps.part(spec.tile, near), near.size());
         let ModelPackage { classes, postprocessing: post, input, .. } = &self.model;
-        let map = instances_within(maps, classes, post, input.mpp, self.on_slide(spec));
-        let sums = self.sums(&map.labels, map.count, maps, &tile.rgb, spec);
+        let map = instances_within(maps, classes, post, input.mpp, self.on_slide(near));
+        let sums = self.sums(&map.labels, map.count, maps, tile, near);
         let class_of: Vec<usize> = sums.iter().map(|sums| self.likeliest(sums)).collect();
 
         let mut candidates = Vec::new();
@@ -38,34 +39,56 @@ impl Finder {
             let sums = &sums[index];
             let means = self.means(sums);
             if spec.core.contains(means.centroid[0], means.centroid[1]) {
-                let outline = outline.map(|[x, y]| [x + spec.tile.x as f64, y + spec.tile.y as f64]);
+                let outline = outline.map(|[x, y]| [x + near.x as f64, y + near.y as f64]);
                 let object = self.object(&outline, class_of[index], &means);
                 candidates.push(Candidate { object, runs: sums.runs.clone() });
             }
         }
-        Found::Objects { candidates, block: self.block(spec, size, &map.labels, &class_of) }
+        Found::Objects { candidates, block: self.block(spec, near, &map.labels, &class_of) }
     }
 
-    fn sums(&self, labels: &[u32], count: u32, maps: &ProbabilityMaps, rgb: &RgbImage, spec: &TileSpec) -> Vec<Sums> {
+    /// The part of a tile in which objects are sought: the core, and around it what can be part of an object whose
+    /// centroid lies there, or what the network sees as it would in any other tile, whichever is more.
+    fn near(&self, spec: &TileSpec) -> Rect<Model> {
+        let ModelPackage { network, input, postprocessing: post, .. } = &self.model;
+        let diameter = (2.0 * post.max_radius_um / input.mpp).ceil() as u32;
+        let margin = network
+            .receptive_radius_px()
+            .map_or(input.halo_px, |radius| input.halo_px.saturating_sub(radius).max(diameter).min(input.halo_px));
+        spec.core.grown(margin)
+    }
+
+    /// Sums of each object of `labels`, which lie, as `maps` do, in the part `near` of the tile.
+    fn sums(&self, labels: &[u32], count: u32, maps: &ProbabilityMaps, tile: &Tile, near: Rect<Model>) -> Vec<Sums> {
         let empty = Sums { classes: vec![0.0; maps.classes], ..Default::default() };
         let mut sums = vec![empty; count as usize];
-        let width = maps.width as usize;
-        let pixels = rgb.as_raw().as_chunks::<3>().0;
-        for (i, &label) in labels.iter().enumerate().filter(|(_, label)| **label != 0) {
-            let sums = &mut sums[label as usize - 1];
-            let (x, y) = (spec.tile.x + (i % width) as i64, spec.tile.y + (i / width) as i64);
-            sums.pixels += 1.0;
-            sums.x += x as f64 + 0.5;
-            sums.y += y as f64 + 0.5;
-            for (sum, value) in sums.density.iter_mut().zip(pixels[i]) {
-                *sum += self.density[value as usize];
-            }
-            for (class, sum) in sums.classes.iter_mut().enumerate() {
-                *sum += f64::from(maps.plane(class)[i]);
-            }
-            match sums.runs.last_mut() {
-                Some([last_y, _, to]) if i64::from(*last_y) == y && i64::from(*to) == x => *to += 1,
-                _ => sums.runs.push([y as i32, x as i32, x as i32 + 1]),
+        let (width, tile_width) = (near.width as usize, tile.spec.tile.width as usize);
+        let (left, top) = ((near.x - tile.spec.tile.x) as usize, (near.y - tile.spec.tile.y) as usize);
+        let pixels = tile.rgb.as_raw().as_chunks::<3>().0;
+        for (row, labels) in labels.chunks_exact(width.max(1)).enumerate() {
+            let (y, rgb) = (near.y + row as i64, &pixels[(top + row) * tile_width + left..][..width]);
+            let mut column = 0;
+            for run in labels.chunk_by(|a, b| a == b) {
+                let from = column;
+                column += run.len();
+                if run[0] == 0 {
+                    continue;
+                }
+                let sums = &mut sums[run[0] as usize - 1];
+                let (first, length) = (near.x + from as i64, run.len() as f64);
+                sums.pixels += length;
+                sums.x += length * (first as f64 + length / 2.0);
+                sums.y += length * (y as f64 + 0.5);
+                for pixel in &rgb[from..column] {
+                    for (sum, value) in sums.density.iter_mut().zip(pixel) {
+                        *sum += self.density[usize::from(*value)];
+                    }
+                }
+                for (class, sum) in sums.classes.iter_mut().enumerate() {
+                    let values = &maps.plane(class)[row * width..][from..column];
+                    *sum += values.iter().map(|&value| u32::from(value)).sum::<u32>() as f64;
+                }
+                sums.runs.push([y as i32, first as i32, first as i32 + run.len() as i32]);
             }
         }
         sums
@@ -87,13 +110,13 @@ impl Finder {
         classes.max_by_key(first_of_equal).map_or(0, |(class, _)| class)
     }
 
-    fn block(&self, spec: &TileSpec, size: Size, labels: &[u32], class_of: &[usize]) -> ClassBlock {
-        let (left, top) = ((spec.core.x - spec.tile.x) as usize, (spec.core.y - spec.tile.y) as usize);
+    fn block(&self, spec: &TileSpec, near: Rect<Model>, labels: &[u32], class_of: &[usize]) -> ClassBlock {
+        let (left, top) = ((spec.core.x - near.x) as usize, (spec.core.y - near.y) as usize);
         let class = |&label: &u32| match label {
             0 => self.background,
             label => class_of[label as usize - 1] as u8,
         };
-        let rows = labels.chunks_exact(size.width as usize).skip(top).take(spec.core.height as usize);
+        let rows = labels.chunks_exact(near.width as usize).skip(top).take(spec.core.height as usize);
         let classes = rows.flat_map(|row| row[left..left + spec.core.width as usize].iter().map(class)).collect();
         ClassBlock { column: spec.column, row: spec.row, core: spec.core, classes }
     }

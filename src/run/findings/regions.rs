@@ -16,7 +16,7 @@ impl Finder {
         let ModelPackage { classes, postprocessing: post, .. } = &self.model;
         let map = class_map(maps, classes, post.foreground_threshold);
         let density = self.density.map(|value| (value / DENSITY_UNIT).round() as u64);
-        let [columns, rows] = self.on_slide(spec);
+        let [columns, rows] = self.on_slide(spec.tile);
         let (left, top) = ((spec.core.x - spec.tile.x) as usize, (spec.core.y - spec.tile.y) as usize);
         let (width, edge) = (maps.width as usize, spec.core.width as usize);
         let in_tile = |i: usize| (left + i % edge, top + i / edge);
