@@ -12,7 +12,7 @@ use crate::run::prepare::{
     Columns, Folder, FolderLayout, Glas, HeadNeck, MaskKind, MoNuSeg, PrepareOptions, Progress, QuPath, QuPathOptions,
     Report, Source, SplitKind, keep_apart, prepare,
 };
-use arguments::{CommonArgs, FolderArgs, Format, GlasArgs, HnArgs, MonusegArgs, QupathArgs, SplitArg};
+use arguments::{CommonArgs, FolderArgs, Format, GlasArgs, HnArgs, LabelKind, MonusegArgs, QupathArgs, SplitArg};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -40,10 +40,13 @@ pub fn run(args: PrepareArgs) -> Result<ExitCode> {
             let (allow_outside, published) = (outlines.allow_outside, outlines.published_masks);
             go(&HeadNeck::open(&root, class.as_deref(), allow_outside, published)?, common)
         }
-        Format::Folder(FolderArgs { root, images, masks, mask_suffix, labels, common }) => {
+        Format::Folder(FolderArgs { root, images, masks, mask_suffix, labels, classes, common }) => {
             keep_apart(&common.out, std::slice::from_ref(&root))?;
+            if let (LabelKind::Instances | LabelKind::Binary, Some(name)) = (labels, classes.first()) {
+                return Err(Error::config("--class", name, "counts with --labels classes only"));
+            }
             let labels = labels.into();
-            go(&Folder::open(&FolderLayout { root, images, masks, mask_suffix, labels })?, common)
+            go(&Folder::open(&FolderLayout { root, images, masks, mask_suffix, labels, classes })?, common)
         }
         Format::Qupath(args) => {
             let QupathArgs { slides, annotations, classes, region_class, margin, slide_mpp, labels, mut common } = args;

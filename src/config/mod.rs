@@ -6,6 +6,7 @@ mod diffusion;
 mod evaluate;
 mod finetune;
 mod loss;
+mod output_model;
 mod package;
 mod pretext;
 mod pretrain;
@@ -23,8 +24,9 @@ pub use augment::AugmentConfig;
 pub use dataset::{DataConfig, Labels, SplitBy};
 pub use diffusion::{DiffusionConfig, NoiseSchedule, Predict, StepDraw, StepWeight};
 pub use evaluate::{EvaluateConfig, MaskKind};
-pub use finetune::{FinetuneConfig, OutputModel, Stored, TrainInput};
+pub use finetune::{FinetuneConfig, TrainInput};
 pub use loss::{LossConfig, SsMode};
+pub use output_model::{OutputClass, OutputModel, Stored};
 pub use package::{
     ClassRole, InputSpec, ModelClass, ModelPackage, NetworkSpec, Normalisation, Postprocessing, Task, WeightsSpec,
 };

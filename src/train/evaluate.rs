@@ -1,13 +1,15 @@
 //! What a network says of whole images.
 
 use super::loss::Loss;
-use crate::config::{FinetuneConfig, Labels, Precision, TrainInput};
+use crate::config::{ClassRole, FinetuneConfig, ModelClass, Precision, TrainInput};
 use crate::data::{Dataset, class_map};
 use crate::error::{Error, Result};
 use crate::infer::tiling::{Window, windows};
+use crate::metrics::confusion::Confusion;
 use crate::metrics::segmentation::Overlap;
 use crate::nn::{Mode, UNet};
 use crate::tile::ProbabilityMaps;
+use crate::vectorize::class_map::class_map as likeliest;
 use image::RgbImage;
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -18,6 +20,7 @@ pub struct Predictor {
     device: Device,
     mode: Mode,
     input: TrainInput,
+    classes: Vec<ModelClass>,
     stride: u32,
 }
 
@@ -26,7 +29,8 @@ pub struct Predictor {
 pub struct Validation {
     /// Value of the training loss.
     pub loss: f64,
-    /// Dice of the pixels that are not background; images without object in truth and prediction are left out.
+    /// Dice of the pixels of objects, or with several classes the mean over those that are in an image's truth or
+    /// prediction; images with none are left out.
     pub dice: f64,
     /// Intersection over union of the same.
     pub iou: f64,
@@ -65,6 +69,7 @@ impl Predictor {
             device,
             mode: Mode::eval(compute_kind(config.training.precision)),
             input: config.input.clone(),
+            classes: config.classes(),
             stride: config.network.stride_px(),
         }
     }
@@ -136,22 +141,29 @@ impl Predictor {
             };
             sums[0] += value()?;
             let maps = probabilities(&logits).map_err(Error::compute("reading the prediction"))?;
-            let overlap = Overlap::of(truth.iter().map(|&class| class != 0), maps.plane(0).iter().map(|&p| p < 128));
-            if let (Some(dice), Some(iou)) = (overlap.dice(), overlap.iou()) {
-                sums[1] += dice;
-                sums[2] += iou;
+            let overlaps = self.overlaps(&truth, &maps);
+            let figures: Vec<_> = overlaps.iter().filter_map(|overlap| overlap.dice().zip(overlap.iou())).collect();
+            if !figures.is_empty() {
+                let mean = |sum: f64| sum / figures.len() as f64;
+                sums[1] += mean(figures.iter().map(|figure| figure.0).sum());
+                sums[2] += mean(figures.iter().map(|figure| figure.1).sum());
                 scored += 1.0;
             }
         }
         Ok(Validation { loss: sums[0] / images.len() as f64, dice: sums[1] / scored, iou: sums[2] / scored })
     }
-}
 
-/// Width of the boundary class for these masks, 0 where there is none.
-pub fn boundary_px(config: &FinetuneConfig) -> u32 {
-    match config.data.labels {
-        Labels::Instances => config.data.boundary_px,
-        Labels::Binary => 0,
+    /// Pixels of each class of objects, a rim counted for its object.
+    fn overlaps(&self, truth: &[u8], maps: &ProbabilityMaps) -> Vec<Overlap> {
+        let objects = self.classes.iter().filter(|class| class.role == ClassRole::Object).count();
+        if objects == 1 {
+            let found = maps.plane(0).iter().map(|&p| p < 128);
+            return vec![Overlap::of(truth.iter().map(|&class| class != 0), found)];
+        }
+        let found = likeliest(maps, &self.classes, 0.5).classes;
+        let found: Vec<u8> = found.into_iter().map(|class| class.unwrap_or(0)).collect();
+        let confusion = Confusion::of(truth, &found, self.classes.len());
+        (1..self.classes.len()).map(|class| confusion.overlap(class)).collect()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Whole flows, bad input and the rules of the house; one binary, because each more costs a link with libtorch.
 
 mod architecture;
+#[cfg(feature = "torch")]
+mod classes;
 #[path = "../common/mod.rs"]
 mod common;
 #[cfg(feature = "torch")]

@@ -43,8 +43,8 @@ fn refused<T>(result: Result<T>) -> String {
 /// The data set as training opens it, by the table that was written beside it.
 fn as_training_reads(out: &Path) -> (Dataset, SplitTable, DataConfig) {
     let text = std::fs::read_to_string(out.join("dataset.toml")).unwrap();
-    let mut table: BTreeMap<String, DataConfig> = toml::from_str(&text).unwrap();
-    let config = table.remove("data").unwrap();
+    let mut table: toml::Table = toml::from_str(&text).unwrap();
+    let config: DataConfig = table.remove("data").unwrap().try_into().unwrap();
     let data = Dataset::open(&config, 0.5).unwrap();
     let splits = SplitTable::make(&data, &config, 1).unwrap();
     (data, splits, config)
@@ -89,6 +89,7 @@ fn toy_folder(root: &Path, images: u32) -> FolderLayout {
         masks: "mask".into(),
         mask_suffix: String::new(),
         labels: Labels::Instances,
+        classes: Vec::new(),
     }
 }
 
@@ -282,8 +283,8 @@ fn the_gland_and_nucleus_images_at_hand_are_taken() {
     for (name, masks, labels) in cases {
         let Some(root) = common::data(name) else { return };
         let dir = tempfile::tempdir().unwrap();
-        let layout =
-            FolderLayout { root, images: "image".into(), masks: masks.into(), mask_suffix: String::new(), labels };
+        let (images, mask_suffix, classes) = ("image".into(), String::new(), Vec::new());
+        let layout = FolderLayout { root, images, masks: masks.into(), mask_suffix, labels, classes };
         let folder = Folder::open(&layout).unwrap();
         let few = Few { inner: &folder, entries: folder.entries()[..12].to_vec() };
         let out: PathBuf = dir.path().join("out");

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:
   slidestream prepare monuseg MoNuSegTraining MoNuSegTest --out data/monuseg --split official
   slidestream prepare glas Warwick_QU_Dataset --out data/glas --split parity
-  slidestream prepare hn annotated --out data/hn --class Malignant
+  slidestream prepare hn annotated --out data/hn
   slidestream prepare folder mine --labels binary --out data/mine --mpp 0.5
   slidestream prepare qupath a.svs b.svs --annotations exported --mpp 0.5 --out data/slides
 
@@ -88,7 +88,8 @@ pub(super) struct HnArgs {
 #[command(after_help = "Examples:
   slidestream prepare folder mine --labels instances --out data/mine --mpp 0.5
   slidestream prepare folder mine --masks label --labels binary --out data/mine --index mine/index.csv \\
-      --group-column patient --style-column stain")]
+      --group-column patient --style-column stain
+  slidestream prepare folder tissue --labels classes --class Tumour --class Stroma --out data/tissue --mpp 1")]
 pub(super) struct FolderArgs {
     /// Folder that both lie in.
     #[arg(value_name = "FOLDER")]
@@ -105,6 +106,9 @@ pub(super) struct FolderArgs {
     /// Kind of the masks.
     #[arg(long, value_enum)]
     pub labels: LabelKind,
+    /// With --labels classes: what the levels 1, 2, ... of the masks are, in this order.
+    #[arg(long = "class", value_name = "NAME")]
+    pub classes: Vec<String>,
     #[command(flatten)]
     pub common: CommonArgs,
 }
@@ -117,7 +121,9 @@ pub(super) struct FolderArgs {
 #[command(after_help = "Examples:
   slidestream prepare qupath a.svs b.svs --annotations exported --mpp 0.5 --out data/slides
   slidestream prepare qupath a.svs --annotations a.geojson --class Tumor --labels binary \\
-      --mpp 2 --out data/a --val 0 --test 0")]
+      --mpp 2 --out data/a --val 0 --test 0
+  slidestream prepare qupath a.svs b.svs --annotations exported --labels classes --class Stroma --class Tumor \\
+      --mpp 1 --out data/tissue")]
 pub(super) struct QupathArgs {
     /// Slide or image files.
     #[arg(required = true, value_name = "SLIDE")]
@@ -125,7 +131,8 @@ pub(super) struct QupathArgs {
     /// GeoJSON of the one slide, or a folder with STEM.geojson for each.
     #[arg(long, value_name = "PATH")]
     pub annotations: PathBuf,
-    /// Class whose annotations are objects; may be given more than once. Needed where there are several.
+    /// Class whose annotations are objects; may be given more than once. Needed where there are several. With --labels
+    /// classes these are the levels 1, 2, ... of the masks; where several claim a pixel, the later one has it.
     #[arg(long = "class", value_name = "NAME")]
     pub classes: Vec<String>,
     /// Annotations whose class begins so are regions.
@@ -220,6 +227,8 @@ pub(super) enum LabelKind {
     Instances,
     /// 0 and 1, or 0 and 255.
     Binary,
+    /// A number a class; --class names them.
+    Classes,
 }
 
 impl From<LabelKind> for Labels {
@@ -227,6 +236,7 @@ impl From<LabelKind> for Labels {
         match kind {
             LabelKind::Instances => Self::Instances,
             LabelKind::Binary => Self::Binary,
+            LabelKind::Classes => Self::Classes,
         }
     }
 }

@@ -97,12 +97,33 @@ pub enum MaskKind {
 }
 
 impl MaskKind {
-    /// What training calls such masks, if it takes them.
-    pub fn labels(&self) -> Option<Labels> {
+    /// Of masks that training calls so; `classes` are the names for masks of classes.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if masks of classes have no names or one name twice.
+    fn of(labels: Labels, classes: &[String]) -> Result<Self> {
+        let refuse = |value: &str, reason: &str| Err(Error::config("--class", value, reason));
+        match (labels, classes) {
+            (Labels::Instances, _) => Ok(Self::Instances),
+            (Labels::Binary, _) => Ok(Self::Binary),
+            (Labels::Classes, []) => {
+                refuse("missing", "masks of classes need a name for each level from 1: --class Tumour --class Stroma")
+            }
+            (Labels::Classes, names) => {
+                match names.iter().enumerate().find(|(at, name)| names[..*at].contains(name) || name.is_empty()) {
+                    Some((_, name)) => refuse(name, "every class needs a name of its own"),
+                    None => Ok(Self::Classes(names.to_vec())),
+                }
+            }
+        }
+    }
+
+    /// What training calls such masks.
+    pub fn labels(&self) -> Labels {
         match self {
-            Self::Instances => Some(Labels::Instances),
-            Self::Binary => Some(Labels::Binary),
-            Self::Classes(_) => None,
+            Self::Instances => Labels::Instances,
+            Self::Binary => Labels::Binary,
+            Self::Classes(_) => Labels::Classes,
         }
     }
 }

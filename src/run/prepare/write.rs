@@ -1,6 +1,8 @@
 //! The files of a prepared data set.
 
+use super::preview::COLORS;
 use super::{Entry, Labelled, MaskKind};
+use crate::config::OutputClass;
 use crate::data::{PatchGrid, Split};
 use crate::error::{Error, Result};
 use crate::geometry::Size;
@@ -205,13 +207,8 @@ impl Writer {
         file.into_inner().map_err(|e| Error::io("write", "index.csv")(e.into_error()))
     }
 
-    /// The `[data]` table of a training run on this data set, or why there is none.
+    /// The `[data]` table of a training run on this data set, and the classes of its masks.
     fn table(&self, place: &Path, divided: bool, styled: bool, scaled: bool) -> Result<String> {
-        let Some(labels) = self.kind.labels() else {
-            let reason =
-                "# Masks of several classes: training learns one class at a time. Prepare again with --class.\n";
-            return Ok(reason.into());
-        };
         let mut data = toml::Table::new();
         let mut put = |key: &str, value: &str| data.insert(key.into(), toml::Value::String(value.into()));
         put("root", &place.to_string_lossy());
@@ -227,9 +224,15 @@ impl Writer {
         if scaled {
             put("mpp_column", "mpp");
         }
-        let labels = toml::Value::try_from(labels).map_err(Error::compute("writing dataset.toml"))?;
+        let labels = toml::Value::try_from(self.kind.labels()).map_err(Error::compute("writing dataset.toml"))?;
         data.insert("labels".into(), labels);
-        let whole = toml::Table::from_iter([("data".to_owned(), toml::Value::Table(data))]);
+        let mut whole = toml::Table::from_iter([("data".to_owned(), toml::Value::Table(data))]);
+        if let MaskKind::Classes(names) = &self.kind {
+            let class = |(name, color): (&String, [u8; 3])| OutputClass { name: name.clone(), color };
+            let classes: Vec<OutputClass> = names.iter().zip(COLORS.into_iter().cycle()).map(class).collect();
+            let classes = toml::Value::try_from(classes).map_err(Error::compute("writing dataset.toml"))?;
+            whole.insert("model".into(), toml::Table::from_iter([("class".to_owned(), classes)]).into());
+        }
         let text = toml::to_string(&whole).map_err(Error::compute("writing dataset.toml"))?;
         let groups = if divided { "# No group: the splits divide groups, which training would refuse.\n" } else { "" };
         Ok(format!("# The table of a training configuration that reads this data set.\n{groups}{text}"))

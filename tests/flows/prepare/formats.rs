@@ -4,6 +4,7 @@ use super::{as_training_reads, files, make, options, refused, stems};
 use image::codecs::bmp::BmpEncoder;
 use image::{ExtendedColorType, Rgb, RgbImage};
 use serde_json::{Value, json};
+use slidestream::config::Labels;
 use slidestream::data::Split;
 use slidestream::run::prepare::{Glas, HeadNeck, MoNuSeg, SplitKind};
 use std::path::{Path, PathBuf};
@@ -212,6 +213,12 @@ fn head_and_neck_masks_hold_classes_and_the_published_split_is_sequential() {
     let index = std::fs::read_to_string(out.join("index.csv")).unwrap();
     assert!(index.contains("f09.png,f09.png,f09,test") && index.contains("f10.png,f10.png,f10,test"), "{index}");
     assert_eq!(files(&out.join("unlabelled")), ["f01.png".to_owned()].into());
+    let (data, _, config) = as_training_reads(&out);
+    assert_eq!((config.labels, data.sample(0).unwrap().labels[4]), (Labels::Classes, 2));
+    let table: toml::Table = std::fs::read_to_string(out.join("dataset.toml")).unwrap().parse().unwrap();
+    let names: Vec<_> =
+        table["model"]["class"].as_array().unwrap().iter().map(|class| class["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Malignant", "Non malignant stroma", "Non malignant epithelium"]);
     let published = HeadNeck::open(&root, Some("Malignant"), false, true).unwrap();
     let one = dir.path().join("one");
     make(&published, &options(&one, SplitKind::Parity)).unwrap();
