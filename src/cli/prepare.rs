@@ -31,9 +31,9 @@ pub fn run(args: PrepareArgs) -> Result<ExitCode> {
             keep_apart(&common.out, &roots)?;
             go(&MoNuSeg::open(&roots, outlines.allow_outside, outlines.published_masks)?, common)
         }
-        Format::Glas(GlasArgs { root, common }) => {
+        Format::Glas(GlasArgs { root, published_masks, common }) => {
             keep_apart(&common.out, std::slice::from_ref(&root))?;
-            go(&Glas::open(&root)?, common)
+            go(&Glas::open(&root, published_masks)?, common)
         }
         Format::Hn(HnArgs { root, class, outlines, common }) => {
             keep_apart(&common.out, std::slice::from_ref(&root))?;
@@ -121,6 +121,8 @@ fn options(common: CommonArgs) -> Result<PrepareOptions> {
         val: common.val,
         test,
         seed: common.seed,
+        binary: common.binary,
+        published_images: common.published_images,
         patches: common.patches.map(|edge| PatchGrid { edge, stride: common.stride.unwrap_or(edge) }),
         mpp: common.mpp,
         table,

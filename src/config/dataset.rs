@@ -83,7 +83,8 @@ pub struct DataConfig {
     /// Column with the kind of tissue or stain: the split is stratified by it and `balance = "style"` uses it.
     #[serde(default)]
     pub style: Option<String>,
-    /// Column with `train`, `val` or `test` when the split is already made.
+    /// Column with `train`, `val` or `test` when the split is already made. With `split_by = "patch"` it has `train` and
+    /// `test` only, and `val_share` of the former is held out patch by patch.
     #[serde(default)]
     pub split: Option<String>,
     /// Share of the images for validation.
@@ -181,9 +182,8 @@ impl DataConfig {
         if let Some(name) = named {
             return Err(Error::config("data.index", "missing", format!("column `{name}` is asked for, but no index")));
         }
-        let rival = [("group", &self.group), ("split", &self.split)].into_iter().find(|(_, column)| column.is_some());
-        if let (SplitBy::Patch, Some((field, _))) = (self.split_by, rival) {
-            let reason = format!("divides image by image, but `data.{field}` says otherwise; give one of them");
+        if let (SplitBy::Patch, Some(_)) = (self.split_by, &self.group) {
+            let reason = "divides image by image, but `data.group` says otherwise; give one of them";
             return Err(Error::config("data.split_by", "patch", reason));
         }
         if self.group.is_none() && self.split.is_none() && self.split_by == SplitBy::Group {

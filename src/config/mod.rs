@@ -31,7 +31,7 @@ pub use package::{
     ClassRole, InputSpec, ModelClass, ModelPackage, NetworkSpec, Normalisation, Postprocessing, Task, WeightsSpec,
 };
 pub use pretext::{Denoised, DenoisingConfig, PretextConfig};
-pub use pretrain::{PretrainConfig, PretrainInput, PretrainTraining};
+pub use pretrain::{PretrainConfig, PretrainInput, PretrainTraining, Reduction, ValNoise};
 pub use restain::Restain;
 pub use segment::{Area, SegmentConfig};
 pub use source::{FolderSource, GroupBy, SlidesSource, SourceConfig};
@@ -40,5 +40,5 @@ pub use stream::{StreamConfig, TileBytes, display_bytes, parse_bytes};
 pub use study::{Reported, Study, StudyConfig, StudyLoss, StudyStart};
 pub use tissue::TissueConfig;
 pub use training::{
-    Balance, InitKind, OptimizerConfig, OptimizerKind, Precision, ScheduleKind, Select, TrainingConfig,
+    Balance, InitKind, OptimizerConfig, OptimizerKind, Precision, ScheduleKind, Select, TrainingConfig, ValidateOn,
 };

@@ -1,9 +1,9 @@
 //! Scores of a finished network on every split.
 
 use crate::error::{Error, Result};
+use crate::file::write_bytes;
 use crate::metrics::instance::Matching;
 use crate::metrics::segmentation::Overlap;
-use crate::train::write_whole;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -151,9 +151,9 @@ pub(super) fn write_scores(out: &Path, scores: &[ImageScore], splits: &[SplitSco
         file.serialize((score, &score.class_dice[..classes.len()])).map_err(failed())?;
     }
     let bytes = file.into_inner().map_err(|e| Error::io("write", &path)(e.into_error()))?;
-    write_whole(&path, &bytes)?;
+    write_bytes(&path, &bytes)?;
     let text = serde_json::to_string_pretty(splits).map_err(Error::compute("writing metrics.json"))?;
-    write_whole(&out.join("metrics.json"), text.as_bytes())
+    write_bytes(&out.join("metrics.json"), text.as_bytes())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::loss::Loss;
 use crate::config::{ClassRole, FinetuneConfig, ModelClass, Precision, TrainInput};
-use crate::data::{Dataset, class_map};
+use crate::data::{Batch, Dataset, class_map};
 use crate::error::{Error, Result};
 use crate::infer::tiling::{Window, windows};
 use crate::metrics::confusion::Confusion;
@@ -34,6 +34,24 @@ pub struct Validation {
     pub dice: f64,
     /// Intersection over union of the same.
     pub iou: f64,
+}
+
+/// Sums of what a [`Validation`] has the means of.
+#[derive(Debug, Default)]
+struct Tally {
+    loss: f64,
+    losses: f64,
+    dice: f64,
+    iou: f64,
+    /// Images with a class to score.
+    scored: f64,
+}
+
+impl Tally {
+    fn means(&self) -> Validation {
+        let Self { loss, losses, dice, iou, scored } = self;
+        Validation { loss: loss / losses, dice: dice / scored, iou: iou / scored }
+    }
 }
 
 /// Class probabilities of one image.
@@ -125,32 +143,60 @@ impl Predictor {
     ) -> Result<Validation> {
         assert!(!images.is_empty(), "nothing to validate on");
         let _guard = tch::no_grad_guard();
-        let mut sums = [0.0; 3];
-        let mut scored = 0.0;
+        let mut tally = Tally::default();
         for &index in images {
             let sample = data.sample(index)?;
-            let size = sample.size();
-            let truth = class_map(&sample.labels, size, boundary_px);
+            let truth = class_map(&sample.labels, sample.size(), boundary_px);
             let logits = self.logits(network, &sample.image)?;
-            let value = || -> Result<f64> {
-                let shape = [1, i64::from(size.height), i64::from(size.width)];
-                let truth = Tensor::f_from_data_size(&truth, &shape, Kind::Uint8);
-                let truth = truth.and_then(|t| t.f_to_device(self.device)?.f_to_kind(Kind::Int64));
-                let terms = loss.compute(&logits, &truth.map_err(Error::compute("preparing a mask"))?)?;
-                terms.total.f_double_value(&[]).map_err(Error::compute("reading the loss"))
-            };
-            sums[0] += value()?;
-            let maps = probabilities(&logits).map_err(Error::compute("reading the prediction"))?;
-            let overlaps = self.overlaps(&truth, &maps);
+            self.add(&mut tally, &logits, &truth, loss)?;
+        }
+        Ok(tally.means())
+    }
+
+    /// Scores a network on batches of crops; the loss is a mean over batches, as in training.
+    ///
+    /// # Errors
+    /// A batch cannot be had; what the network answers.
+    pub fn validate_crops(
+        &self,
+        network: &UNet,
+        batches: impl Iterator<Item = Result<Batch>>,
+        loss: &Loss,
+    ) -> Result<Validation> {
+        let _guard = tch::no_grad_guard();
+        let mut tally = Tally::default();
+        for batch in batches {
+            let batch = batch?;
+            let (n, edge) = (batch.len as i64, i64::from(batch.edge));
+            let input = to_input(&batch.pixels, n, edge, edge, self.input.range, self.device);
+            let logits = network.forward(&input.map_err(Error::compute("preparing crops"))?, None, self.mode)?;
+            self.add(&mut tally, &logits, &batch.classes, loss)?;
+        }
+        Ok(tally.means())
+    }
+
+    /// Adds the loss of `[N, C, H, W]` logits and the overlap of each of their images.
+    fn add(&self, tally: &mut Tally, logits: &Tensor, truth: &[u8], loss: &Loss) -> Result<()> {
+        let [n, _, height, width] = logits.size()[..] else {
+            return Err(Error::Internal("logits of odd shape".into()));
+        };
+        let classes = Tensor::f_from_data_size(truth, &[n, height, width], Kind::Uint8);
+        let classes = classes.and_then(|t| t.f_to_device(self.device)?.f_to_kind(Kind::Int64));
+        let terms = loss.compute(logits, &classes.map_err(Error::compute("preparing a mask"))?)?;
+        tally.loss += terms.total.f_double_value(&[]).map_err(Error::compute("reading the loss"))?;
+        tally.losses += 1.0;
+        for (image, truth) in (0..n).zip(truth.chunks_exact((height * width) as usize)) {
+            let maps = logits.f_narrow(0, image, 1).and_then(|logits| probabilities(&logits));
+            let overlaps = self.overlaps(truth, &maps.map_err(Error::compute("reading the prediction"))?);
             let figures: Vec<_> = overlaps.iter().filter_map(|overlap| overlap.dice().zip(overlap.iou())).collect();
             if !figures.is_empty() {
                 let mean = |sum: f64| sum / figures.len() as f64;
-                sums[1] += mean(figures.iter().map(|figure| figure.0).sum());
-                sums[2] += mean(figures.iter().map(|figure| figure.1).sum());
-                scored += 1.0;
+                tally.dice += mean(figures.iter().map(|figure| figure.0).sum());
+                tally.iou += mean(figures.iter().map(|figure| figure.1).sum());
+                tally.scored += 1.0;
             }
         }
-        Ok(Validation { loss: sums[0] / images.len() as f64, dice: sums[1] / scored, iou: sums[2] / scored })
+        Ok(())
     }
 
     /// Pixels of each class of objects, a rim counted for its object.

@@ -18,7 +18,7 @@ mod start;
 mod trainer;
 mod transfer;
 
-pub use checkpoint::{Checkpoint, EpochRow, RunState, Saved, State, write_whole};
+pub use checkpoint::{Checkpoint, EpochRow, RunState, Saved, State};
 pub use evaluate::{Prediction, Predictor, Validation};
 pub use export::Shipped;
 pub use fit::{BEST, Closing, Fit, LAST, Task, Timing};

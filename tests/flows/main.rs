@@ -7,6 +7,7 @@ mod classes;
 mod common;
 #[cfg(feature = "torch")]
 mod configurations;
+mod conformance;
 mod evaluate;
 #[cfg(feature = "torch")]
 mod fid;

@@ -1,6 +1,6 @@
 //! `slidestream prepare` on small data sets made here in the formats of the real ones.
 
-mod formats;
+pub(crate) mod formats;
 mod slides;
 
 use crate::common;
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn options(out: &Path, split: SplitKind) -> PrepareOptions {
+pub(crate) fn options(out: &Path, split: SplitKind) -> PrepareOptions {
     PrepareOptions {
         out: out.to_owned(),
         force: false,
@@ -24,6 +24,8 @@ fn options(out: &Path, split: SplitKind) -> PrepareOptions {
         val: 0.25,
         test: if split == SplitKind::Groups { 0.25 } else { 0.0 },
         seed: 3,
+        binary: false,
+        published_images: false,
         patches: None,
         mpp: None,
         table: None,
@@ -31,7 +33,7 @@ fn options(out: &Path, split: SplitKind) -> PrepareOptions {
     }
 }
 
-fn make(source: &dyn Source, options: &PrepareOptions) -> Result<Report> {
+pub(crate) fn make(source: &dyn Source, options: &PrepareOptions) -> Result<Report> {
     prepare(source, options, &CancellationToken::new(), &mut |_| {})
 }
 

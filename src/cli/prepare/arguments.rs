@@ -54,12 +54,15 @@ pub(super) struct MonusegArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   slidestream prepare glas Warwick_QU_Dataset --out data/glas
-  slidestream prepare glas Warwick_QU_Dataset --out data/parity --split parity \\
-      --patches 256 --stride 64")]
+  slidestream prepare glas Warwick_QU_Dataset --out data/parity --split parity --val 0 \\
+      --patches 256 --stride 64 --binary --published-masks --published-images")]
 pub(super) struct GlasArgs {
     /// Folder with train_N.bmp, testA_N.bmp, testB_N.bmp and their _anno.bmp.
     #[arg(value_name = "FOLDER")]
     pub root: PathBuf,
+    /// Keep of the glands what the published scripts keep: pixels that are still white after two turns through JPEG.
+    #[arg(long)]
+    pub published_masks: bool,
     #[command(flatten)]
     pub common: CommonArgs,
 }
@@ -188,6 +191,12 @@ pub(super) struct CommonArgs {
     /// Pixels from one patch to the next [default: the patch's edge].
     #[arg(long, value_name = "PIXELS", requires = "patches")]
     pub stride: Option<u32>,
+    /// Make binary masks out of object numbers; objects that touch become one.
+    #[arg(long)]
+    pub binary: bool,
+    /// Put images (MoNuSeg, GlaS) through JPEG as often as the published scripts do.
+    #[arg(long)]
+    pub published_images: bool,
     /// Micrometres per pixel of the images, instead of what the format says.
     #[arg(long, value_name = "MICROMETRES")]
     pub mpp: Option<f64>,

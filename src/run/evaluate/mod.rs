@@ -12,13 +12,13 @@ pub use summary::Figure;
 use crate::config::{EvaluateConfig, MaskKind, ModelPackage};
 use crate::data::Sample;
 use crate::error::{Error, Result};
+use crate::file::write_bytes;
 use crate::infer::Segmenter;
 use crate::metrics::calibration::Calibration;
 use crate::metrics::compat::PatchGrid;
 use crate::run::ordered::{Most, ordered};
 use crate::run::scene::Scene;
 use crate::run::whole_image::{Found, probabilities};
-use crate::sink::file::write_whole;
 use crate::stream::CancellationToken;
 use crate::tile::ProbabilityMaps;
 use gallery::Gallery;
@@ -238,7 +238,7 @@ fn write(out: &Path, [metrics, page, summary]: [&[u8]; 3]) -> Result<()> {
         std::fs::remove_file(&place).map_err(Error::io("replace", &place))?;
     }
     for (name, bytes) in [(METRICS, metrics), (REPORT, page), (SUMMARY, summary)] {
-        write_whole(&out.join(name), |file| file.append(bytes))?;
+        write_bytes(&out.join(name), bytes)?;
     }
     Ok(())
 }

@@ -9,8 +9,9 @@ pub(super) mod plot;
 mod settle;
 mod sheet;
 
-use crate::config::{ClassRole, FinetuneConfig, Labels, SplitBy};
-use crate::data::{Batch, CropPlan, Dataset, Loader, Sampler, Split, SplitTable, pixel_size, sampler::strata};
+use crate::config::{ClassRole, FinetuneConfig, Labels, SplitBy, ValidateOn};
+use crate::data::{Batch, CropPlan, Dataset, Loader, Sampler, Split, SplitTable};
+use crate::data::{crops as crops_of, pixel_size, sampler::strata};
 use crate::error::Result;
 use crate::run::panels::TRUTH;
 use crate::run::training::{claim, left, write_config, write_rows};
@@ -21,6 +22,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
+
+/// Epoch number of the draws for validation before the first step; no training comes that far.
+const VALIDATION: u64 = u64::MAX - 1;
 
 /// What to train, where and on what.
 #[derive(Debug, Clone)]
@@ -141,8 +145,14 @@ took over {tensors} tensors with {numbers} numbers; all of them: transfer.csv",
         &mut loader,
         &options.out,
         stop,
-        &mut |trainer| {
-            predictor.validate(trainer.averaged(), &run.data, &validation, run.plan.boundary_px, trainer.loss())
+        &mut |trainer| match config.training.validate_on {
+            ValidateOn::Images => {
+                predictor.validate(trainer.averaged(), &run.data, &validation, run.plan.boundary_px, trainer.loss())
+            }
+            ValidateOn::Crops => {
+                let batches = run.validation_crops(&validation, trainer.state().step);
+                predictor.validate_crops(trainer.averaged(), batches, trainer.loss())
+            }
         },
         &mut |event| match event {
             Event::Step { step, total, loss } => {
@@ -216,6 +226,15 @@ impl Run {
     fn classes_shown(&self) -> Vec<(String, [u8; 3])> {
         let of_objects = self.config.classes().into_iter().filter(|class| class.role == ClassRole::Object);
         of_objects.map(|class| (class.name, class.color)).collect()
+    }
+
+    /// A changed crop of each image, in batches, drawn anew at each step that asks.
+    fn validation_crops(&self, images: &[usize], step: u64) -> impl Iterator<Item = Result<Batch>> {
+        let stream = VALIDATION - step;
+        let batch = move |(number, images): (usize, &[usize])| {
+            crops_of(&self.data, images, &self.plan, stream, (number * self.plan.batch) as u64)
+        };
+        images.chunks(self.plan.batch).enumerate().map(batch)
     }
 
     /// The first batches of the run, as a picture.

@@ -3,7 +3,7 @@
 use super::preview::COLORS;
 use super::{Entry, Labelled, MaskKind};
 use crate::config::OutputClass;
-use crate::data::{PatchGrid, Split};
+use crate::data::{PatchGrid, Split, published_jpeg};
 use crate::error::{Error, Result};
 use crate::geometry::Size;
 use image::codecs::png::PngEncoder;
@@ -21,6 +21,8 @@ pub(super) struct Writer {
     folder: PathBuf,
     kind: MaskKind,
     patches: Option<PatchGrid>,
+    /// Put each patch of an image through JPEG.
+    compress: bool,
     rows: Vec<Row>,
     /// Everything written, for the last sync.
     files: Vec<PathBuf>,
@@ -40,12 +42,13 @@ struct Row {
 }
 
 impl Writer {
-    pub fn new(folder: &Path, kind: MaskKind, patches: Option<PatchGrid>) -> Result<Self> {
+    pub fn new(folder: &Path, kind: MaskKind, patches: Option<PatchGrid>, compress: bool) -> Result<Self> {
         for name in ["image", "mask"] {
             fs::create_dir(folder.join(name)).map_err(Error::io("create", folder.join(name)))?;
         }
-        let (rows, files) = (Vec::new(), Vec::new());
-        Ok(Self { folder: folder.to_owned(), kind, patches, rows, files, cut: (0, [0; 2]) })
+        let (rows, files, folder) = (Vec::new(), Vec::new(), folder.to_owned());
+        let compress = compress && patches.is_some();
+        Ok(Self { folder, kind, patches, compress, rows, files, cut: (0, [0; 2]) })
     }
 
     /// Writes an image and its mask, or their patches.
@@ -56,7 +59,7 @@ impl Writer {
             return Err(Error::Internal(counts));
         }
         for (name, corner, part) in self.parts(entry, size)? {
-            let pixels = imageops::crop_imm(&read.image, corner[0], corner[1], part.width, part.height).to_image();
+            let pixels = self.part(&read.image, corner, part)?;
             self.png(&format!("image/{name}"), &pixels, part, ExtendedColorType::Rgb8)?;
             let row = |y: u32| ((corner[1] + y) * size.width + corner[0]) as usize;
             let rows = (0..part.height).map(|y| &read.labels[row(y)..row(y) + part.width as usize]);
@@ -78,10 +81,15 @@ impl Writer {
         let folder = self.folder.join("unlabelled");
         fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
         for (name, corner, part) in self.parts(entry, Size::new(image.width(), image.height()))? {
-            let pixels = imageops::crop_imm(image, corner[0], corner[1], part.width, part.height).to_image();
+            let pixels = self.part(image, corner, part)?;
             self.png(&format!("unlabelled/{name}"), &pixels, part, ExtendedColorType::Rgb8)?;
         }
         Ok(())
+    }
+
+    fn part(&self, image: &RgbImage, [x, y]: [u32; 2], size: Size) -> Result<RgbImage> {
+        let pixels = imageops::crop_imm(image, x, y, size.width, size.height).to_image();
+        published_jpeg::image(pixels, u32::from(self.compress))
     }
 
     /// Name, corner and size of each part of an image that becomes a file.
