@@ -103,7 +103,7 @@ impl AugmentConfig {
             return Some(("augment.restain", self.restain.probability.to_string(), reason));
         }
         let without = |share: f64, field, value: f64, usual: f64, reason| {
-            (share == 0.0 && value != usual).then(|| (field, value.to_string(), reason))
+            (share == 0.0 && value != usual && value != 0.0).then(|| (field, value.to_string(), reason))
         };
         let hue = "`augment.hue_share` is 0";
         let light = "`augment.light_share` is 0";

@@ -161,6 +161,20 @@ impl PretrainConfig {
         Ok(config)
     }
 
+    /// Takes the images of the one folder that the configuration names from another folder.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if there are other sources, since nothing would say which one is meant.
+    pub fn take_images_from(&mut self, folder: &Path) -> Result<()> {
+        let [SourceConfig::Folder(source)] = &mut self.source[..] else {
+            let reason =
+                "stands for the one [[source]] of kind folder, but the configuration has others; change it there";
+            return Err(Error::config("--data", folder.display(), reason));
+        };
+        source.path = folder.to_owned();
+        Ok(())
+    }
+
     /// Crops a step.
     pub fn crops_per_step(&self) -> usize {
         self.training.batch * self.training.accumulate
@@ -314,6 +328,16 @@ mod tests {
         let config = PretrainConfig::read(&path).unwrap();
         let SourceConfig::Slides(slides) = &config.source[1] else { panic!("slides") };
         assert_eq!(slides.paths, [dir.path().join("a.svs"), "/b".into()]);
+    }
+
+    #[test]
+    fn another_folder_may_stand_for_the_only_one() {
+        let mut config: PretrainConfig = toml::from_str(SMALL).unwrap();
+        let message = config.take_images_from(Path::new("x")).unwrap_err().to_string();
+        assert!(message.starts_with("`--data` is x"), "{message}");
+        config.source.truncate(1);
+        config.take_images_from(Path::new("x")).unwrap();
+        assert!(matches!(&config.source[..], [SourceConfig::Folder(folder)] if folder.path == Path::new("x")));
     }
 
     #[test]

@@ -216,6 +216,8 @@ fn bad_runs_name_what_is_wrong() {
         assert!(said(&output).contains(wanted), "{wanted}: {}", said(&output));
     }
     std::fs::write(dir.path().join("toy.toml"), CONFIG).unwrap();
+    let output = run(dir.path(), &["pretrain", "toy.toml", "--out", "bad", "--data", "elsewhere"]);
+    assert!(output.status.code() == Some(1) && said(&output).contains("elsewhere"), "{}", said(&output));
     std::fs::write(dir.path().join("images/P3-7.png"), b"torn").unwrap();
     let output = run(dir.path(), &["pretrain", "toy.toml", "--out", "bad"]);
     assert!(said(&output).contains("P3-7.png"), "{}", said(&output));
