@@ -1,10 +1,11 @@
 //! What is where in an image: the class and the object of each pixel, as a mask or a model says.
 
+#[cfg(feature = "torch")]
 use super::whole_image::Found;
 use crate::config::Labels;
 use crate::data::Sample;
-use crate::metrics::instance::Matching;
-use crate::metrics::segmentation::Overlap;
+#[cfg(feature = "torch")]
+use crate::metrics::{instance::Matching, segmentation::Overlap};
 use crate::vectorize::pieces::{Connectivity, pieces};
 
 /// Class and object number of each pixel, row-major; 0 is background in both.
@@ -28,15 +29,6 @@ impl Scene {
         Self { objects: pieces(&classes, sample.size(), 0, Connectivity::Four).of_pixel, classes }
     }
 
-    /// What a model says whose first class is background and whose others but a boundary are of objects.
-    pub fn of_found(found: Found) -> Self {
-        if found.classes.is_empty() {
-            return Self::of_objects(found.objects);
-        }
-        let classes = found.classes.iter().map(|class| class.unwrap_or(0)).collect();
-        Self { classes, objects: found.objects }
-    }
-
     /// Objects of one class.
     pub fn of_objects(objects: Vec<u32>) -> Self {
         Self { classes: objects.iter().map(|&object| u8::from(object != 0)).collect(), objects }
@@ -51,19 +43,31 @@ impl Scene {
     pub fn mask(&self, class: u8) -> Vec<bool> {
         self.classes.iter().map(|&of| of == class).collect()
     }
+}
+
+/// For trainings, whose models have their classes in the order of the masks.
+#[cfg(feature = "torch")]
+impl Scene {
+    /// What a model says whose first class is background and whose others but a boundary are of objects.
+    pub fn of_found(found: Found) -> Self {
+        if found.classes.is_empty() {
+            return Self::of_objects(found.objects);
+        }
+        let classes = found.classes.iter().map(|class| class.unwrap_or(0)).collect();
+        Self { classes, objects: found.objects }
+    }
 
     /// Pixels and objects of each of the classes 1 to `classes` against a truth.
     pub fn against(&self, truth: &Self, classes: usize) -> Vec<(Overlap, Matching)> {
         let of_class = |class: u8| {
-            let own = |scene: &Self| scene.classes.iter().map(|&of| of == class).collect::<Vec<_>>();
-            let pixels = Overlap::of(own(truth).into_iter(), own(self).into_iter());
+            let pixels = Overlap::of(truth.mask(class).into_iter(), self.mask(class).into_iter());
             (pixels, Matching::of(&truth.objects_of(class), &self.objects_of(class)))
         };
         (1..=classes as u8).map(of_class).collect()
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "torch"))]
 mod tests {
     use super::*;
     use image::RgbImage;

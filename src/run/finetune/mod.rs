@@ -95,7 +95,7 @@ pub enum Progress<'a> {
 /// | a folder with the model's name | the model package |
 ///
 /// # Errors
-/// [`Error::Cancelled`] after `stop`, with the last state written; every error of data, network and disk.
+/// [`Cancelled`](crate::Error::Cancelled) after `stop`, with the last state written; every error of data, network and disk.
 pub fn finetune(options: &FinetuneOptions, stop: &AtomicBool, tell: &mut dyn FnMut(Progress<'_>)) -> Result<()> {
     let start = settle::settle(options)?;
     let options = &FinetuneOptions { config: start.config, ..options.clone() };
