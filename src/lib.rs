@@ -18,6 +18,7 @@ mod sync {
 
 pub mod budget;
 pub mod config;
+pub mod file;
 pub mod tile;
 
 pub mod data;

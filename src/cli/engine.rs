@@ -25,7 +25,7 @@ pub struct EngineArgs {
     precision: String,
     /// Threads of one forward pass on a CPU; 0 for as many as there are cores.
     #[arg(long, value_name = "N", default_value_t = 0)]
-    threads: usize,
+    pub(super) threads: usize,
     /// Tiles a forward pass [default: 1 on a CPU, 16 on a GPU].
     #[arg(long, value_name = "N")]
     batch: Option<usize>,

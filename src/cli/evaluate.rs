@@ -120,7 +120,8 @@ pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
     let mut reporter = Reporter::new(args.quiet);
     let mut loaded = args.engine.load()?;
     reporter.line(&loaded.summary);
-    let options = EvaluateOptions { folders, config, out: args.out, force: args.force, batch: loaded.batch };
+    let (batch, threads) = (loaded.batch, args.engine.threads);
+    let options = EvaluateOptions { folders, config, out: args.out, force: args.force, batch, threads };
     let ended =
         evaluate(&options, &loaded.model, &mut *loaded.segmenter, &cancel, &mut |progress| reporter.tell(progress));
     reporter.bar.finish_and_clear();

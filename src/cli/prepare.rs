@@ -12,7 +12,7 @@ use crate::run::prepare::{
     Columns, Folder, FolderLayout, Glas, HeadNeck, MaskKind, MoNuSeg, PrepareOptions, Progress, QuPath, QuPathOptions,
     Report, Source, SplitKind, keep_apart, prepare,
 };
-use arguments::{CommonArgs, FolderArgs, Format, GlasArgs, HnArgs, MonusegArgs, QupathArgs, SplitArg};
+use arguments::{CommonArgs, FolderArgs, Format, GlasArgs, HnArgs, LabelKind, MonusegArgs, QupathArgs, SplitArg};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -31,19 +31,22 @@ pub fn run(args: PrepareArgs) -> Result<ExitCode> {
             keep_apart(&common.out, &roots)?;
             go(&MoNuSeg::open(&roots, outlines.allow_outside, outlines.published_masks)?, common)
         }
-        Format::Glas(GlasArgs { root, common }) => {
+        Format::Glas(GlasArgs { root, published_masks, common }) => {
             keep_apart(&common.out, std::slice::from_ref(&root))?;
-            go(&Glas::open(&root)?, common)
+            go(&Glas::open(&root, published_masks)?, common)
         }
         Format::Hn(HnArgs { root, class, outlines, common }) => {
             keep_apart(&common.out, std::slice::from_ref(&root))?;
             let (allow_outside, published) = (outlines.allow_outside, outlines.published_masks);
             go(&HeadNeck::open(&root, class.as_deref(), allow_outside, published)?, common)
         }
-        Format::Folder(FolderArgs { root, images, masks, mask_suffix, labels, common }) => {
+        Format::Folder(FolderArgs { root, images, masks, mask_suffix, labels, classes, common }) => {
             keep_apart(&common.out, std::slice::from_ref(&root))?;
+            if let (LabelKind::Instances | LabelKind::Binary, Some(name)) = (labels, classes.first()) {
+                return Err(Error::config("--class", name, "counts with --labels classes only"));
+            }
             let labels = labels.into();
-            go(&Folder::open(&FolderLayout { root, images, masks, mask_suffix, labels })?, common)
+            go(&Folder::open(&FolderLayout { root, images, masks, mask_suffix, labels, classes })?, common)
         }
         Format::Qupath(args) => {
             let QupathArgs { slides, annotations, classes, region_class, margin, slide_mpp, labels, mut common } = args;
@@ -118,6 +121,8 @@ fn options(common: CommonArgs) -> Result<PrepareOptions> {
         val: common.val,
         test,
         seed: common.seed,
+        binary: common.binary,
+        published_images: common.published_images,
         patches: common.patches.map(|edge| PatchGrid { edge, stride: common.stride.unwrap_or(edge) }),
         mpp: common.mpp,
         table,

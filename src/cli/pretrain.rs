@@ -14,6 +14,7 @@ use std::process::ExitCode;
 #[command(after_help = "Examples:
   slidestream pretrain configs/pretrain-ebhi.toml --out runs/ebhi
   slidestream pretrain configs/pretrain-ebhi.toml --out runs/ebhi --resume
+  slidestream pretrain configs/pretrain-parity.toml --data data/glas-parity/unlabelled --out runs/pretrain-parity
   slidestream pretrain mine.toml --device cuda --precision bf16 --epochs 200
 
 docs/pretrain.md describes the configuration and what a run leaves. Ctrl-C saves the state and exits with 130.")]
@@ -23,6 +24,9 @@ pub struct PretrainArgs {
     /// Folder for checkpoints, figures and the weights [default: runs/NAME].
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Folder of images, instead of that of the configuration's one folder source.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     /// Go on from the last checkpoint of the folder.
     #[arg(long)]
     resume: bool,
@@ -64,6 +68,9 @@ pub(super) fn precision(name: &str) -> Result<Precision, String> {
 /// Those of [`pretrain`].
 pub fn run(args: PretrainArgs) -> Result<ExitCode> {
     let mut config = PretrainConfig::read(&args.config)?;
+    if let Some(folder) = &args.data {
+        config.take_images_from(folder)?;
+    }
     let training = &mut config.training;
     training.precision = args.precision.unwrap_or(training.precision);
     training.epochs = args.epochs.unwrap_or(training.epochs);

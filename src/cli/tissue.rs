@@ -2,9 +2,9 @@
 
 use crate::config::TissueConfig;
 use crate::error::{Error, Result};
+use crate::file::write_whole;
 use crate::grid::{TissueMask, detect_tissue};
 use crate::run::tissue::{TISSUE_CLASS, TISSUE_COLOR, outlines, overlay};
-use crate::sink::file::write_whole;
 use crate::sink::geojson::write_annotations;
 use crate::slide::{self, Limits};
 use image::RgbImage;

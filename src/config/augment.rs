@@ -99,6 +99,32 @@ impl AugmentConfig {
         }
     }
 
+    /// A key that would do nothing where there are no masks: its name, its value and why.
+    pub(super) fn idle(&self) -> Option<(&'static str, String, &'static str)> {
+        let usual = Self::default();
+        if self.restain != usual.restain {
+            let reason = "re-staining needs the masks of nuclei, which unlabelled images lack";
+            return Some(("augment.restain", self.restain.probability.to_string(), reason));
+        }
+        let without = |share: f64, field, value: f64, usual: f64, reason| {
+            (share == 0.0 && value != usual && value != 0.0).then(|| (field, value.to_string(), reason))
+        };
+        let hue = "`augment.hue_share` is 0";
+        let light = "`augment.light_share` is 0";
+        let jpeg = f64::from(self.jpeg_quality);
+        let (blur, jpegs) = ("`augment.blur_share` is 0", "`augment.jpeg_share` is 0");
+        let sigma = self.blur_fixed_sigma_px.filter(|_| self.blur_share == 0.0);
+        without(self.hue_share, "augment.hue_deg", self.hue_deg, 0.0, hue)
+            .or(without(self.hue_share, "augment.saturation", self.saturation, 0.0, hue))
+            .or(without(self.light_share, "augment.brightness", self.brightness, usual.brightness, light))
+            .or(without(self.light_share, "augment.contrast", self.contrast, usual.contrast, light))
+            .or(without(self.noise_share, "augment.noise_levels", self.noise_levels, 0.0, "`augment.noise_share` is 0"))
+            .or(without(self.noise_levels, "augment.noise_share", self.noise_share, 0.0, "`augment.noise_levels` is 0"))
+            .or(sigma.map(|s| ("augment.blur_fixed_sigma_px", format!("{s:?}"), blur)))
+            .or(without(self.blur_share, "augment.blur_sigma_px", self.blur_sigma_px, usual.blur_sigma_px, blur))
+            .or(without(self.jpeg_share, "augment.jpeg_quality", jpeg, f64::from(usual.jpeg_quality), jpegs))
+    }
+
     /// Checks every value.
     ///
     /// # Errors

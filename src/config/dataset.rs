@@ -14,6 +14,8 @@ pub enum Labels {
     Instances,
     /// 0 or 255 (values from 128 up count as object), or 0 or 1: classes background and object.
     Binary,
+    /// 0 for background, else the number of a class in `[[model.class]]`, from 1.
+    Classes,
 }
 
 impl Labels {
@@ -21,15 +23,16 @@ impl Labels {
     pub fn task(self) -> Task {
         match self {
             Self::Instances => Task::Instances,
-            Self::Binary => Task::Regions,
+            Self::Binary | Self::Classes => Task::Regions,
         }
     }
 
-    /// Number of planes of the network's output.
-    pub fn classes(self) -> usize {
+    /// As written in a configuration.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Instances => 3,
-            Self::Binary => 2,
+            Self::Instances => "instances",
+            Self::Binary => "binary",
+            Self::Classes => "classes",
         }
     }
 }
@@ -80,7 +83,8 @@ pub struct DataConfig {
     /// Column with the kind of tissue or stain: the split is stratified by it and `balance = "style"` uses it.
     #[serde(default)]
     pub style: Option<String>,
-    /// Column with `train`, `val` or `test` when the split is already made.
+    /// Column with `train`, `val` or `test` when the split is already made. With `split_by = "patch"` it has `train` and
+    /// `test` only, and `val_share` of the former is held out patch by patch.
     #[serde(default)]
     pub split: Option<String>,
     /// Share of the images for validation.
@@ -148,11 +152,22 @@ impl DataConfig {
         within("data.train_share", self.train_share, 1e-6, 1.0)?;
         within("data.look_alike_threshold", self.look_alike_threshold, 0.0, f64::MAX)?;
         within("data.boundary_px", f64::from(self.boundary_px), 1.0, 16.0)?;
+        if self.labels != Labels::Instances && self.boundary_px != default_boundary() {
+            let reason = format!("would do nothing: only `instances` masks have a rim, not `{}`", self.labels.name());
+            return Err(Error::config("data.boundary_px", self.boundary_px, reason));
+        }
         if let Some(mpp) = self.mpp {
             within("data.mpp", mpp, 1e-3, 1e3)?;
         }
         if let Some(diameter) = self.object_diameter_um {
             within("data.object_diameter_um", diameter, 0.1, 1e4)?;
+            if self.labels != Labels::Instances {
+                let reason = format!(
+                    "is measured on single objects, which `{}` masks do not tell; give `data.mpp`",
+                    self.labels.name()
+                );
+                return Err(Error::config("data.object_diameter_um", diameter, reason));
+            }
             if self.mpp.is_some() || self.mpp_column.is_some() {
                 let reason = "estimates the pixel size that `data.mpp` or `data.mpp_column` states; give one of them";
                 return Err(Error::config("data.object_diameter_um", diameter, reason));
@@ -167,9 +182,8 @@ impl DataConfig {
         if let Some(name) = named {
             return Err(Error::config("data.index", "missing", format!("column `{name}` is asked for, but no index")));
         }
-        let rival = [("group", &self.group), ("split", &self.split)].into_iter().find(|(_, column)| column.is_some());
-        if let (SplitBy::Patch, Some((field, _))) = (self.split_by, rival) {
-            let reason = format!("divides image by image, but `data.{field}` says otherwise; give one of them");
+        if let (SplitBy::Patch, Some(_)) = (self.split_by, &self.group) {
+            let reason = "divides image by image, but `data.group` says otherwise; give one of them";
             return Err(Error::config("data.split_by", "patch", reason));
         }
         if self.group.is_none() && self.split.is_none() && self.split_by == SplitBy::Group {

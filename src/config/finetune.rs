@@ -1,9 +1,9 @@
 //! `slidestream finetune CONFIG.toml`: data, network, augmentation, loss and schedule of one training run.
 
 use super::augment::AugmentConfig;
-use super::dataset::DataConfig;
+use super::dataset::{DataConfig, Labels};
 use super::training::{Balance, OptimizerConfig, TrainingConfig, divisible};
-use super::{LossConfig, NetworkSpec, Postprocessing, StartConfig};
+use super::{LossConfig, ModelClass, NetworkSpec, OutputModel, Postprocessing, StartConfig};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -45,51 +45,6 @@ pub struct FinetuneConfig {
     /// From probabilities to objects; also used to score the objects at the end.
     #[serde(default)]
     pub postprocessing: Postprocessing,
-}
-
-/// What the model package says about itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OutputModel {
-    /// Unique short name, also the package folder's.
-    pub name: String,
-    /// Version of the weights.
-    pub version: String,
-    /// One sentence for a list.
-    pub title: String,
-    /// SPDX expression for the weights.
-    pub license: String,
-    /// Name of the object class as it appears in QuPath.
-    pub object: String,
-    /// Red, green, blue of the object class.
-    #[serde(default = "default_color")]
-    pub color: [u8; 3],
-    /// Number format of the stored weights.
-    #[serde(default)]
-    pub stored: Stored,
-    /// One paragraph for the card: for which tissue the model holds and for which it does not.
-    #[serde(default)]
-    pub scope: String,
-    /// The data and their licence, for the card.
-    #[serde(default)]
-    pub data_licence: String,
-}
-
-/// Number format of stored weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stored {
-    /// 16 bit, 11 significant.
-    #[default]
-    F16,
-    /// 16 bit, 8 significant, for weights beyond 65504.
-    Bf16,
-    /// 32 bit.
-    F32,
-}
-
-fn default_color() -> [u8; 3] {
-    [255, 209, 0]
 }
 
 /// What the network sees at inference; see [`InputSpec`](super::InputSpec).
@@ -137,6 +92,19 @@ impl FinetuneConfig {
         Ok(config)
     }
 
+    /// The classes that the network has a plane for, in plane order.
+    pub fn classes(&self) -> Vec<ModelClass> {
+        self.model.classes(self.data.labels)
+    }
+
+    /// Width of the boundary class, 0 where there is none.
+    pub fn boundary_px(&self) -> u32 {
+        match self.data.labels {
+            Labels::Instances => self.data.boundary_px,
+            Labels::Binary | Labels::Classes => 0,
+        }
+    }
+
     /// Is the network still to be taken from `start.from`?
     pub fn network_open(&self) -> bool {
         self.start.from.is_some() && !self.network_given
@@ -147,9 +115,7 @@ impl FinetuneConfig {
     /// # Errors
     /// [`Error::Config`] that names the field.
     pub fn validate(&self) -> Result<()> {
-        if self.model.name.is_empty() || self.model.name.contains(['/', '\\']) {
-            return Err(Error::config("model.name", &self.model.name, "must be a folder name"));
-        }
+        self.model.validate(self.data.labels)?;
         self.data.validate()?;
         let levels = if self.network_open() { 1 } else { self.network.multipliers.len() };
         self.start.validate(self.training.epochs)?;
@@ -159,7 +125,7 @@ impl FinetuneConfig {
         }
         self.input.validate(levels)?;
         self.augment.validate()?;
-        self.loss.validate(self.data.labels.classes())?;
+        self.loss.validate(self.classes().len())?;
         self.optimizer.validate()?;
         self.training.validate(levels)?;
         if self.training.balance == Balance::Style && self.data.style.is_none() {

@@ -6,6 +6,7 @@ mod diffusion;
 mod evaluate;
 mod finetune;
 mod loss;
+mod output_model;
 mod package;
 mod pretext;
 mod pretrain;
@@ -23,13 +24,14 @@ pub use augment::AugmentConfig;
 pub use dataset::{DataConfig, Labels, SplitBy};
 pub use diffusion::{DiffusionConfig, NoiseSchedule, Predict, StepDraw, StepWeight};
 pub use evaluate::{EvaluateConfig, MaskKind};
-pub use finetune::{FinetuneConfig, OutputModel, Stored, TrainInput};
+pub use finetune::{FinetuneConfig, TrainInput};
 pub use loss::{LossConfig, SsMode};
+pub use output_model::{OutputClass, OutputModel, Stored};
 pub use package::{
     ClassRole, InputSpec, ModelClass, ModelPackage, NetworkSpec, Normalisation, Postprocessing, Task, WeightsSpec,
 };
 pub use pretext::{Denoised, DenoisingConfig, PretextConfig};
-pub use pretrain::{PretrainConfig, PretrainInput, PretrainTraining};
+pub use pretrain::{PretrainConfig, PretrainInput, PretrainTraining, Reduction, ValNoise};
 pub use restain::Restain;
 pub use segment::{Area, SegmentConfig};
 pub use source::{FolderSource, GroupBy, SlidesSource, SourceConfig};
@@ -38,5 +40,5 @@ pub use stream::{StreamConfig, TileBytes, display_bytes, parse_bytes};
 pub use study::{Reported, Study, StudyConfig, StudyLoss, StudyStart};
 pub use tissue::TissueConfig;
 pub use training::{
-    Balance, InitKind, OptimizerConfig, OptimizerKind, Precision, ScheduleKind, Select, TrainingConfig,
+    Balance, InitKind, OptimizerConfig, OptimizerKind, Precision, ScheduleKind, Select, TrainingConfig, ValidateOn,
 };

@@ -53,6 +53,27 @@ fn signed() -> [f32; 2] {
     [-1.0, 1.0]
 }
 
+/// What the loss of a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduction {
+    /// The mean over the crops: it does not depend on their number.
+    Mean,
+    /// The sum over the crops, as published (trap T-14). Adam hardly sees the difference; a clipped gradient does.
+    Sum,
+}
+
+/// What a validation looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValNoise {
+    /// The same crops, unchanged, with the same noise every time, at an even grid of noise levels.
+    Fixed,
+    /// Crops, their changes, noise and levels are drawn anew every time, as published (traps T-8 and T-13): the loss jumps,
+    /// and luck helps to choose.
+    Fresh,
+}
+
 /// Length, batch, averaging, validation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -83,6 +104,10 @@ pub struct PretrainTraining {
     pub val_crops: usize,
     /// Noise levels at which it looks at each crop; all together are an even grid over the levels (trap 13).
     pub val_levels: usize,
+    /// What a validation looks at.
+    pub val_noise: ValNoise,
+    /// What the loss of a step is; that of a validation is a mean in any case.
+    pub reduction: Reduction,
     /// Epochs between validations; the last epoch is always validated.
     pub validate_every: u64,
     /// Epochs between sample sheets; 0 for one at the end.
@@ -111,6 +136,8 @@ impl Default for PretrainTraining {
             val_share: 0.1,
             val_crops: 64,
             val_levels: 4,
+            val_noise: ValNoise::Fixed,
+            reduction: Reduction::Mean,
             validate_every: 1,
             sheet_every: 10,
             loader_threads: 1,
@@ -132,6 +159,20 @@ impl PretrainConfig {
         config.source.iter_mut().for_each(|source| source.anchor(base));
         config.validate()?;
         Ok(config)
+    }
+
+    /// Takes the images of the one folder that the configuration names from another folder.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if there are other sources, since nothing would say which one is meant.
+    pub fn take_images_from(&mut self, folder: &Path) -> Result<()> {
+        let [SourceConfig::Folder(source)] = &mut self.source[..] else {
+            let reason =
+                "stands for the one [[source]] of kind folder, but the configuration has others; change it there";
+            return Err(Error::config("--data", folder.display(), reason));
+        };
+        source.path = folder.to_owned();
+        Ok(())
     }
 
     /// Crops a step.
@@ -165,6 +206,7 @@ impl PretrainConfig {
             let reason = "glass is laid over classes, which unlabelled images lack; leave it at 0";
             return Err(Error::config("augment.glass_share", self.augment.glass_share, reason));
         }
+        self.refuse_idle()?;
         self.optimizer.validate()?;
         self.training.validate(self.network.multipliers.len())?;
         if self.source.is_empty() {
@@ -182,6 +224,42 @@ impl PretrainConfig {
             let reason =
                 "one group cannot be divided; group by `file`, a pattern or a column, or set training.val_share to 0";
             return Err(Error::config("source.group", "source", reason));
+        }
+        Ok(())
+    }
+}
+
+impl PretrainConfig {
+    /// Refuses every key that would do nothing.
+    fn refuse_idle(&self) -> Result<()> {
+        let idle = |field: &str, value: &dyn std::fmt::Display, reason: &str| {
+            Err(Error::config(field, value, format!("would do nothing: {reason}; remove it")))
+        };
+        if self.network.step != 0 {
+            return idle("network.step", &self.network.step, "the step of every crop is drawn");
+        }
+        if let Some((field, value, reason)) = self.augment.idle() {
+            return idle(field, &value, reason);
+        }
+        let (training, usual) = (&self.training, PretrainTraining::default());
+        let levels = training.val_levels != usual.val_levels;
+        if levels && training.val_levels != 1 && matches!(self.pretext, PretextConfig::Denoising(_)) {
+            return idle("training.val_levels", &training.val_levels, "`denoising` has one noise level");
+        }
+        if levels && training.val_noise == ValNoise::Fresh {
+            return idle("training.val_levels", &training.val_levels, "with `val_noise` fresh each crop has one level");
+        }
+        if training.val_share == 0.0 {
+            let given = [
+                ("training.val_levels", training.val_levels as u64, usual.val_levels as u64),
+                ("training.validate_every", training.validate_every, usual.validate_every),
+            ];
+            if let Some((field, value, _)) = given.into_iter().find(|(_, value, usual)| value != usual) {
+                return idle(field, &value, "nothing is held out (`training.val_share` is 0)");
+            }
+            if training.val_noise == ValNoise::Fresh {
+                return idle("training.val_noise", &"fresh", "nothing is held out (`training.val_share` is 0)");
+            }
         }
         Ok(())
     }
@@ -257,9 +335,34 @@ mod tests {
     }
 
     #[test]
+    fn another_folder_may_stand_for_the_only_one() {
+        let mut config: PretrainConfig = toml::from_str(SMALL).unwrap();
+        let message = config.take_images_from(Path::new("x")).unwrap_err().to_string();
+        assert!(message.starts_with("`--data` is x"), "{message}");
+        config.source.truncate(1);
+        config.take_images_from(Path::new("x")).unwrap();
+        assert!(matches!(&config.source[..], [SourceConfig::Folder(folder)] if folder.path == Path::new("x")));
+    }
+
+    #[test]
     fn a_bad_value_is_named() {
         type Change = fn(&mut PretrainConfig);
-        let spoil: [(&str, Change); 9] = [
+        let spoil: [(&str, Change); 17] = [
+            ("`network.step` is 3: would do nothing", |c| c.network.step = 3),
+            ("`augment.restain` is 0: would do nothing", |c| c.augment.restain.haze = [0.1, 0.2]),
+            ("`augment.hue_deg` is 9: would do nothing", |c| c.augment.hue_deg = 9.0),
+            ("`augment.noise_levels` is 3: would do nothing", |c| c.augment.noise_levels = 3.0),
+            ("`augment.blur_fixed_sigma_px` is [1.0, 2.0]: would do nothing", |c| {
+                (c.augment.blur_share, c.augment.blur_fixed_sigma_px) = (0.0, Some([1.0, 2.0]));
+            }),
+            ("`training.val_levels` is 7: would do nothing", |c| {
+                (c.training.val_levels, c.training.val_noise) = (7, ValNoise::Fresh);
+            }),
+            ("`training.val_noise` is fresh: would do nothing", |c| {
+                c.training.val_noise = ValNoise::Fresh;
+                (c.training.val_share, c.training.select) = (0.0, Select::Last);
+            }),
+            ("`optimizer.final_rate`", |c| c.optimizer.final_rate = 1e-6),
             ("training.crop_px", |c| c.training.crop_px = 250),
             ("training.select", |c| c.training.val_share = 0.0),
             ("training.select", |c| c.training.select = Select::ValDice),

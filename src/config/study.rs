@@ -150,7 +150,7 @@ impl Study {
         let pretraining = |start: &StudyStart| start.pretrain.as_deref().map(PretrainConfig::read).transpose();
         let pretrainings = config.starts.iter().map(pretraining).collect::<Result<_>>()?;
         for loss in &config.losses {
-            loss.terms.validate(base.data.labels.classes())?;
+            loss.terms.validate(base.classes().len())?;
         }
         Ok(Self { config, base, pretrainings })
     }

@@ -90,6 +90,17 @@ pub enum Select {
     Last,
 }
 
+/// What a validation looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValidateOn {
+    /// Whole images as they are, each pixel once.
+    Images,
+    /// A crop of each image, changed as the training crops are and drawn anew each time, as published (trap T-8): figures
+    /// jump from epoch to epoch, and luck helps to choose. For comparisons with published figures alone.
+    Crops,
+}
+
 /// Initial weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -130,6 +141,8 @@ pub struct TrainingConfig {
     pub ema: f64,
     /// What chooses the best epoch on the validation images.
     pub select: Select,
+    /// What a validation looks at.
+    pub validate_on: ValidateOn,
     /// Arithmetic.
     pub precision: Precision,
     /// Steps in a row with a loss or gradient that is not finite after which the run stops.
@@ -151,6 +164,7 @@ impl Default for TrainingConfig {
             init: InitKind::Default,
             ema: 0.999,
             select: Select::ValDice,
+            validate_on: ValidateOn::Images,
             precision: Precision::F32,
             max_bad_steps: 20,
             validate_every: 1,
@@ -176,7 +190,12 @@ impl OptimizerConfig {
         within("optimizer.eps", self.eps, 1e-16, 1.0)?;
         within("optimizer.weight_decay", self.weight_decay, 0.0, 10.0)?;
         within("optimizer.clip_norm", self.clip_norm, 0.0, f64::MAX)?;
-        within("optimizer.final_rate", self.final_rate, 0.0, self.rate)
+        within("optimizer.final_rate", self.final_rate, 0.0, self.rate)?;
+        if self.schedule == ScheduleKind::Constant && self.final_rate > 0.0 {
+            let reason = "would do nothing: the rate is constant; set `optimizer.schedule` to cosine, or remove it";
+            return Err(Error::config("optimizer.final_rate", self.final_rate, reason));
+        }
+        Ok(())
     }
 }
 

@@ -10,17 +10,18 @@ pub const BOUNDARY: u8 = 2;
 /// Background 0, interior 1, boundary 2, row-major. A pixel of an object is boundary when a pixel of another object
 /// or of the background lies within `boundary_px` of it (Euclidean, pixel centres), so each object keeps a closed
 /// rim of its own and touching objects are parted by two rims. What lies outside the image counts as nothing: an
-/// object cut by the image's edge has no rim there. `boundary_px` 0 gives background and interior only.
+/// object cut by the image's edge has no rim there. With `boundary_px` 0 there is no rim: `labels` are classes already, those
+/// of binary masks or of class maps.
 ///
 /// # Panics
-/// If `labels` does not have `size.area()` values.
+/// If `labels` does not have `size.area()` values, or with `boundary_px` 0 one above 255.
 pub fn class_map(labels: &[u32], size: Size, boundary_px: u32) -> Vec<u8> {
     assert_eq!(labels.len() as u64, size.area(), "one label a pixel");
     let (width, height) = (size.width as usize, size.height as usize);
-    let mut classes: Vec<u8> = labels.iter().map(|&label| u8::from(label != 0)).collect();
     if boundary_px == 0 {
-        return classes;
+        return labels.iter().map(|&class| u8::try_from(class).expect("classes have 8 bits")).collect();
     }
+    let mut classes: Vec<u8> = labels.iter().map(|&label| u8::from(label != 0)).collect();
     let disc = disc(boundary_px as i64);
     for y in 0..height {
         for x in 0..width {
@@ -64,6 +65,11 @@ mod tests {
         let labels = [1, 1, 1, 1, 2, 2, 2, 2].repeat(3);
         let classes = class_map(&labels, Size::new(8, 3), 1);
         assert_eq!(classes[8..16], [1, 1, 1, 2, 2, 1, 1, 1], "and no rim along the image's edge");
+    }
+
+    #[test]
+    fn without_rims_labels_are_the_classes() {
+        assert_eq!(class_map(&[0, 3, 1, 254], Size::new(2, 2), 0), [0, 3, 1, 254]);
     }
 
     #[test]

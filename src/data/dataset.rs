@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub struct Sample {
     /// RGB8.
     pub image: RgbImage,
-    /// Object number of each pixel, row-major; 0 is background. Binary masks have the one object 1.
+    /// Object number of each pixel, row-major, or its class; 0 is background. Binary masks have the one object 1.
     pub labels: Vec<u32>,
 }
 
@@ -59,6 +59,8 @@ pub struct Dataset {
     /// Sorted by file name.
     pub items: Vec<Item>,
     labels: Labels,
+    /// Names of the classes that masks of classes may hold, background first; any level up to 255 while it is empty.
+    classes: Vec<String>,
     cache: Cache<Sample>,
 }
 
@@ -110,7 +112,13 @@ impl Dataset {
         if let Some(pair) = items.windows(2).find(|pair| pair[0].file == pair[1].file) {
             return Err(Error::dataset(&pair[0].image, "is named twice in the index"));
         }
-        Ok(Self { items, labels: config.labels, cache: Cache::new(config.cache_mb << 20) })
+        Ok(Self { items, labels: config.labels, classes: Vec::new(), cache: Cache::new(config.cache_mb << 20) })
+    }
+
+    /// Says which classes masks of classes may hold, background first: a mask with another level is then refused.
+    pub fn set_classes(&mut self, names: Vec<String>) {
+        self.classes = names;
+        self.cache.clear();
     }
 
     /// Sets each image's micrometres per pixel, for a model at `mpp`. What was kept at another size is forgotten.
@@ -138,7 +146,7 @@ impl Dataset {
     /// One image with its labels at the model's mpp, from memory where it is kept.
     ///
     /// # Errors
-    /// A file cannot be decoded; a mask has colours or grey levels that are neither 0/1 nor 0/255.
+    /// A file cannot be decoded; a mask has colours, or grey levels that are neither 0/1 nor 0/255, or those of no class.
     ///
     /// # Panics
     /// If `index` is out of range.
@@ -158,8 +166,24 @@ impl Dataset {
         let labels = match self.labels {
             Labels::Instances => grey(&item.mask)?,
             Labels::Binary => binary(&item.mask)?,
+            Labels::Classes => self.classes_of(&item.mask, item.size)?,
         };
         Ok(Sample { image, labels })
+    }
+
+    fn classes_of(&self, mask: &Path, size: Size) -> Result<Vec<u32>> {
+        let levels = grey(mask)?;
+        let most = if self.classes.is_empty() { u32::from(u8::MAX) } else { self.classes.len() as u32 - 1 };
+        let Some(at) = levels.iter().position(|&level| level > most) else { return Ok(levels) };
+        let (x, y) = (at % size.width as usize, at / size.width as usize);
+        let named: Vec<String> = self.classes.iter().enumerate().map(|(i, name)| format!("{i} {name}")).collect();
+        let reason = format!(
+            "has the value {} at column {x}, row {y}, but the classes are 0 to {most} ({}); name it in a [[model.class]], \
+             or mend the mask",
+            levels[at],
+            named.join(", ")
+        );
+        Err(Error::dataset(mask, reason))
     }
 
     fn read(&self, index: usize) -> Result<Sample> {
@@ -248,6 +272,18 @@ mod tests {
         save(dir.path(), "a.png", (2, 2), &[0, 300, 65_535, 1]);
         let data = Dataset::open(&config(dir.path(), "instances"), 0.5).unwrap();
         assert_eq!(data.sample(0).unwrap().labels, [0, 300, 65_535, 1]);
+    }
+
+    #[test]
+    fn a_level_that_is_no_class_is_refused_with_its_place() {
+        let dir = folder();
+        save(dir.path(), "a.png", (3, 2), &[0, 1, 2, 0, 3, 0]);
+        let mut data = Dataset::open(&config(dir.path(), "classes"), 0.5).unwrap();
+        assert_eq!(data.sample(0).unwrap().labels, [0, 1, 2, 0, 3, 0]);
+        data.set_classes(["Background", "Tumour", "Stroma"].map(str::to_owned).to_vec());
+        let error = data.sample(0).unwrap_err().to_string();
+        let named = ["mask/a.png", "value 3 at column 1, row 1", "0 to 2 (0 Background, 1 Tumour, 2 Stroma)"];
+        assert!(named.iter().all(|part| error.contains(part)), "{error}");
     }
 
     #[test]

@@ -125,16 +125,26 @@ impl<B> Drop for Loader<B> {
 
 fn prepare(data: &Dataset, picks: &[usize], plan: &CropPlan, step: u64) -> Result<Batch> {
     let (epoch, first) = (step / plan.steps, (step % plan.steps) as usize * plan.batch);
+    let images = &picks[first..(first + plan.batch).min(picks.len())];
+    crops(data, images, plan, epoch, first as u64)
+}
+
+/// A crop of each of these images, changed as `plan` says. `epoch` and `first`, the number of the first one in the epoch,
+/// decide the draws.
+///
+/// # Errors
+/// An image cannot be read.
+pub fn crops(data: &Dataset, images: &[usize], plan: &CropPlan, epoch: u64, first: u64) -> Result<Batch> {
     let area = (plan.edge * plan.edge) as usize;
     let mut batch = Batch {
-        pixels: Vec::with_capacity(plan.batch * area * 3),
-        classes: Vec::with_capacity(plan.batch * area),
-        len: plan.batch,
+        pixels: Vec::with_capacity(images.len() * area * 3),
+        classes: Vec::with_capacity(images.len() * area),
+        len: images.len(),
         edge: plan.edge,
     };
-    for (position, &image) in picks.iter().enumerate().skip(first).take(plan.batch) {
+    for (position, &image) in (first..).zip(images) {
         let sample = data.sample(image)?;
-        let mut rng = generator(plan.seed, epoch, position as u64);
+        let mut rng = generator(plan.seed, epoch, position);
         let crop = random_crop(&sample, plan.edge, plan.boundary_px, &plan.augment, &mut rng)?;
         batch.pixels.extend_from_slice(crop.image.as_raw());
         batch.classes.extend_from_slice(&crop.classes);

@@ -1,8 +1,9 @@
 //! Training, validation and test parts, made of whole groups.
 
 use super::dataset::Dataset;
+use super::legacy_permutation::legacy_permutation;
 use super::look_alike::{Appearance, look_alike_groups};
-use crate::config::DataConfig;
+use crate::config::{DataConfig, SplitBy};
 use crate::error::{Error, Result};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -77,7 +78,9 @@ impl SplitTable {
         };
         let styles: Vec<String> = data.items.iter().map(|item| item.style.clone()).collect();
         let files: Vec<String> = data.items.iter().map(|item| item.file.clone()).collect();
-        let splits = if config.split.is_some() {
+        let splits = if config.split.is_some() && config.split_by == SplitBy::Patch {
+            by_patch(given(data, &config.root)?, config, seed)?
+        } else if config.split.is_some() {
             given(data, &config.root)?
         } else {
             let kept = groups_of(&config.keep_in_train, &files, &groups)?;
@@ -179,6 +182,22 @@ fn given(data: &Dataset, root: &Path) -> Result<Vec<Split>> {
         Split::parse(value).ok_or_else(|| Error::dataset(root, reason()))
     };
     data.items.iter().map(parse).collect()
+}
+
+/// Holds out patches of the training images as published: by NumPy's permutation of the seed, in the order of the files.
+fn by_patch(mut splits: Vec<Split>, config: &DataConfig, seed: u64) -> Result<Vec<Split>> {
+    if splits.contains(&Split::Val) {
+        let reason = "the split column has validation images already; remove it, or prepare with --val 0";
+        return Err(Error::config("data.split_by", "patch", reason));
+    }
+    let small = u32::try_from(seed);
+    let small = small.map_err(|_| Error::config("seed", seed, "NumPy's permutation takes a seed below 2^32"))?;
+    let train: Vec<usize> = (0..splits.len()).filter(|&i| splits[i] == Split::Train).collect();
+    let kept = (train.len() as f64 * (1.0 - config.val_share)) as usize;
+    for &held in &legacy_permutation(small, train.len() as u32)[kept..] {
+        splits[train[held as usize]] = Split::Val;
+    }
+    Ok(splits)
 }
 
 /// The groups of the named images.
@@ -309,6 +328,24 @@ mod tests {
             larger = train;
         }
         assert_ne!(thinned(0.5, 5).splits, thinned(0.5, 6).splits);
+    }
+
+    #[test]
+    fn patches_are_held_out_by_numpys_permutation_of_the_training_patches() {
+        let config = |more: &str| -> DataConfig {
+            toml::from_str(&format!("root = \"x\"\nlabels = \"binary\"\nsplit_by = \"patch\"\n{more}")).unwrap()
+        };
+        // Every third file is for the test; of the fourteen others RandomState(2023) puts 6, 9 and 7 last.
+        let mut given = vec![Split::Train; 21];
+        (0..21).step_by(3).for_each(|i| given[i] = Split::Test);
+        let splits = by_patch(given.clone(), &config("val_share = 0.2"), 2023).unwrap();
+        let train: Vec<usize> = (0..21).filter(|i| i % 3 != 0).collect();
+        let held: Vec<usize> = (0..21).filter(|&i| splits[i] == Split::Val).collect();
+        assert_eq!(held, [train[6], train[7], train[9]]);
+        assert!((0..21).step_by(3).all(|i| splits[i] == Split::Test));
+        given[1] = Split::Val;
+        let message = by_patch(given, &config(""), 2023).unwrap_err().to_string();
+        assert!(message.contains("`data.split_by` is patch") && message.contains("--val 0"), "{message}");
     }
 
     #[test]

@@ -23,7 +23,8 @@ use std::path::Path;
 /// The data cannot be used or have binary masks; an image has more than 65,535 nuclei; a file cannot be written.
 pub fn nuclei(config: &FinetuneConfig, out: &Path, mut tell: impl FnMut(usize, usize)) -> Result<Vec<SplitScore>> {
     if config.data.labels != Labels::Instances {
-        return Err(Error::config("data.labels", "binary", "single nuclei are scored against instance masks only"));
+        let labels = config.data.labels.name();
+        return Err(Error::config("data.labels", labels, "single nuclei are scored against instance masks only"));
     }
     let (data, table) = dataset(config)?;
     let labels = out.join("labels");
@@ -43,10 +44,11 @@ pub fn nuclei(config: &FinetuneConfig, out: &Path, mut tell: impl FnMut(usize, u
         let names = [file.as_str(), &table.groups[index], &table.styles[index]];
         let pixels = Overlap::of(sample.labels.iter().map(|&l| l != 0), found.labels.iter().map(|&l| l != 0));
         let matching = Matching::of(&sample.labels, &found.labels);
-        scores.push(ImageScore::of(names, table.splits[index].name(), pixels, &matching));
+        scores.push(ImageScore::of(names, table.splits[index].name(), &[(pixels, matching)]));
         tell(index + 1, data.len());
     }
-    let splits: Vec<SplitScore> = Split::ALL.iter().filter_map(|split| SplitScore::of(split.name(), &scores)).collect();
-    write_scores(out, &scores, &splits)?;
+    let splits: Vec<SplitScore> =
+        Split::ALL.iter().filter_map(|split| SplitScore::of(split.name(), &scores, &[])).collect();
+    write_scores(out, &scores, &splits, &[])?;
     Ok(splits)
 }

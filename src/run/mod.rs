@@ -10,6 +10,7 @@ mod findings;
 #[cfg(feature = "torch")]
 pub mod finetune;
 pub mod manifest;
+mod ordered;
 mod outputs;
 mod panels;
 #[cfg(feature = "torch")]
@@ -20,6 +21,7 @@ pub mod prepare;
 pub mod pretrain;
 #[cfg(feature = "torch")]
 pub mod sample;
+mod scene;
 #[cfg(feature = "torch")]
 pub mod score;
 pub mod segment;

@@ -1,5 +1,6 @@
 //! Small pictures of an image with outlines on it.
 
+use super::scene::Scene;
 use crate::geometry::{Scale, Size};
 use crate::sink::overlay::draw_outlines;
 use crate::tile::Outline;
@@ -26,4 +27,20 @@ pub(super) fn outlined(plain: &RgbImage, labels: &[u32], size: Size, color: [u8;
     let scale = Scale::new(f64::from(size.width) / f64::from(plain.width()));
     draw_outlines(&mut image, &outlines, scale, color, 1.5);
     image
+}
+
+/// As [`outlined`]: objects of one class in `color`, those of several in the `colors` of their classes.
+pub(super) fn outlined_classes(
+    plain: &RgbImage,
+    scene: &Scene,
+    size: Size,
+    color: [u8; 3],
+    colors: &[[u8; 3]],
+) -> RgbImage {
+    if colors.len() < 2 {
+        return outlined(plain, &scene.objects, size, color);
+    }
+    let class =
+        |picture: RgbImage, (class, color): (u8, &[u8; 3])| outlined(&picture, &scene.objects_of(class), size, *color);
+    (1..).zip(colors).fold(plain.clone(), class)
 }

@@ -1,7 +1,7 @@
 //! Pages of small pictures, and files that are whole or absent.
 
 use crate::error::{Error, Result};
-use crate::train::write_whole;
+use crate::file::write_bytes;
 use image::{ImageFormat, Rgb, RgbImage, imageops};
 use std::io::Cursor;
 use std::path::Path;
@@ -39,7 +39,7 @@ pub(super) fn write_png(image: &RgbImage, path: &Path) -> Result<()> {
     let mut bytes = Cursor::new(Vec::new());
     let encoded = image.write_to(&mut bytes, ImageFormat::Png);
     encoded.map_err(Error::compute(format!("writing {}", path.display())))?;
-    write_whole(path, bytes.get_ref())
+    write_bytes(path, bytes.get_ref())
 }
 
 #[cfg(test)]

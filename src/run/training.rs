@@ -2,7 +2,8 @@
 
 use crate::data::SplitTable;
 use crate::error::{Error, Result};
-use crate::train::{BEST, LAST, write_whole};
+use crate::file::write_bytes;
+use crate::train::{BEST, LAST};
 use serde::Serialize;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -40,7 +41,7 @@ pub(super) fn claim(out: &Path, resume: bool, table: &SplitTable, config: &impl 
 /// `config.toml`.
 pub(super) fn write_config(out: &Path, config: &impl Serialize) -> Result<()> {
     let text = toml::to_string_pretty(config).map_err(Error::compute("writing the configuration"))?;
-    write_whole(&out.join("config.toml"), text.as_bytes())
+    write_bytes(&out.join("config.toml"), text.as_bytes())
 }
 
 /// `metrics.csv`, whole.
@@ -50,7 +51,7 @@ pub(super) fn write_rows<R: Serialize>(rows: &[R], path: &Path) -> Result<()> {
         file.serialize(row).map_err(Error::compute("writing metrics.csv"))?;
     }
     let bytes = file.into_inner().map_err(|e| Error::io("write", path)(e.into_error()))?;
-    write_whole(path, &bytes)
+    write_bytes(path, &bytes)
 }
 
 /// Time left at the pace since `started`, when step `first` was done.

@@ -4,9 +4,9 @@
 //! `objectType`, `classification` with a colour, and `measurements` by name.
 
 use super::Sink;
-use super::file::{OutFile, write_whole};
 use crate::config::ModelClass;
 use crate::error::{Error, Result};
+use crate::file::{OutFile, write_whole};
 use crate::tile::{ClassBlock, Object, Outline};
 use std::fmt::Write as _;
 use std::path::Path;

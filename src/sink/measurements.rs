@@ -1,9 +1,9 @@
 //! Measurements of all objects as a table.
 
 use super::Sink;
-use super::file::OutFile;
 use crate::config::ModelClass;
 use crate::error::{Error, Result};
+use crate::file::OutFile;
 use crate::tile::{ClassBlock, Object};
 use std::path::Path;
 

@@ -1,7 +1,6 @@
 //! Results out: one trait, one file a format.
 
 pub mod commit;
-pub mod file;
 pub mod geojson;
 pub mod measurements;
 pub mod ome_tiff;

@@ -4,9 +4,9 @@
 //! at shares one tile of background. The file is a BigTIFF, whose directory is written last.
 
 use super::Sink;
-use super::file::OutFile;
 use crate::config::{ClassRole, ModelClass};
 use crate::error::{Error, Result};
+use crate::file::OutFile;
 use crate::geometry::Size;
 use crate::tile::{ClassBlock, Object};
 use flate2::Compression;

@@ -1,9 +1,9 @@
 //! Outlines over a thumbnail: the picture that tells at a glance whether a result is right.
 
 use super::Sink;
-use super::file::OutFile;
 use crate::config::ModelClass;
 use crate::error::{Error, Result};
+use crate::file::OutFile;
 use crate::geometry::Scale;
 use crate::tile::{ClassBlock, Object, Outline};
 use image::{ImageEncoder, RgbImage, codecs::png::PngEncoder};

@@ -2,11 +2,11 @@
 
 use crate::config::FinetuneConfig;
 use crate::error::{Error, Result};
+use crate::file::write_bytes;
 use crate::nn::weights;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 use tch::{Kind, Tensor};
 
@@ -115,7 +115,7 @@ impl<C: Serialize + DeserializeOwned, R: Serialize + DeserializeOwned> Saved<C, 
     /// A tensor cannot be copied; the disk is full or not writable.
     pub fn write(&self, path: &Path) -> Result<()> {
         let state = serde_json::to_string(&self.state).map_err(Error::compute("writing the checkpoint's state"))?;
-        write_whole(path, &weights::encode_described(&self.tensors, Kind::Float, Some((STATE, state)))?)
+        write_bytes(path, &weights::encode_described(&self.tensors, Kind::Float, Some((STATE, state)))?)
     }
 
     /// Reads what [`write`](Self::write) wrote.
@@ -141,23 +141,4 @@ impl<C: Serialize + DeserializeOwned, R: Serialize + DeserializeOwned> Saved<C, 
             |(name, tensor): (&String, &Tensor)| Some((name.strip_prefix(prefix)?.to_owned(), tensor.shallow_clone()));
         self.tensors.iter().filter_map(strip).collect()
     }
-}
-
-/// Writes a file beside its place, syncs it and renames it: a reader sees the old file or the new one, never a part.
-///
-/// # Errors
-/// The disk is full or not writable.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let beside = path.with_extension(format!("tmp-{}", std::process::id()));
-    let write = || {
-        let mut file = std::fs::File::create(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)
-    };
-    write().map_err(|source| {
-        // The half-written file is of no use; the first error is the one to tell.
-        let _ = std::fs::remove_file(&beside);
-        Error::io("write", path)(source)
-    })
 }

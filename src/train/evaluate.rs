@@ -1,13 +1,15 @@
 //! What a network says of whole images.
 
 use super::loss::Loss;
-use crate::config::{FinetuneConfig, Labels, Precision, TrainInput};
-use crate::data::{Dataset, class_map};
+use crate::config::{ClassRole, FinetuneConfig, ModelClass, Precision, TrainInput};
+use crate::data::{Batch, Dataset, class_map};
 use crate::error::{Error, Result};
 use crate::infer::tiling::{Window, windows};
+use crate::metrics::confusion::Confusion;
 use crate::metrics::segmentation::Overlap;
 use crate::nn::{Mode, UNet};
 use crate::tile::ProbabilityMaps;
+use crate::vectorize::class_map::class_map as likeliest;
 use image::RgbImage;
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -18,6 +20,7 @@ pub struct Predictor {
     device: Device,
     mode: Mode,
     input: TrainInput,
+    classes: Vec<ModelClass>,
     stride: u32,
 }
 
@@ -26,10 +29,29 @@ pub struct Predictor {
 pub struct Validation {
     /// Value of the training loss.
     pub loss: f64,
-    /// Dice of the pixels that are not background; images without object in truth and prediction are left out.
+    /// Dice of the pixels of objects, or with several classes the mean over those that are in an image's truth or
+    /// prediction; images with none are left out.
     pub dice: f64,
     /// Intersection over union of the same.
     pub iou: f64,
+}
+
+/// Sums of what a [`Validation`] has the means of.
+#[derive(Debug, Default)]
+struct Tally {
+    loss: f64,
+    losses: f64,
+    dice: f64,
+    iou: f64,
+    /// Images with a class to score.
+    scored: f64,
+}
+
+impl Tally {
+    fn means(&self) -> Validation {
+        let Self { loss, losses, dice, iou, scored } = self;
+        Validation { loss: loss / losses, dice: dice / scored, iou: iou / scored }
+    }
 }
 
 /// Class probabilities of one image.
@@ -65,6 +87,7 @@ impl Predictor {
             device,
             mode: Mode::eval(compute_kind(config.training.precision)),
             input: config.input.clone(),
+            classes: config.classes(),
             stride: config.network.stride_px(),
         }
     }
@@ -120,38 +143,73 @@ impl Predictor {
     ) -> Result<Validation> {
         assert!(!images.is_empty(), "nothing to validate on");
         let _guard = tch::no_grad_guard();
-        let mut sums = [0.0; 3];
-        let mut scored = 0.0;
+        let mut tally = Tally::default();
         for &index in images {
             let sample = data.sample(index)?;
-            let size = sample.size();
-            let truth = class_map(&sample.labels, size, boundary_px);
+            let truth = class_map(&sample.labels, sample.size(), boundary_px);
             let logits = self.logits(network, &sample.image)?;
-            let value = || -> Result<f64> {
-                let shape = [1, i64::from(size.height), i64::from(size.width)];
-                let truth = Tensor::f_from_data_size(&truth, &shape, Kind::Uint8);
-                let truth = truth.and_then(|t| t.f_to_device(self.device)?.f_to_kind(Kind::Int64));
-                let terms = loss.compute(&logits, &truth.map_err(Error::compute("preparing a mask"))?)?;
-                terms.total.f_double_value(&[]).map_err(Error::compute("reading the loss"))
-            };
-            sums[0] += value()?;
-            let maps = probabilities(&logits).map_err(Error::compute("reading the prediction"))?;
-            let overlap = Overlap::of(truth.iter().map(|&class| class != 0), maps.plane(0).iter().map(|&p| p < 128));
-            if let (Some(dice), Some(iou)) = (overlap.dice(), overlap.iou()) {
-                sums[1] += dice;
-                sums[2] += iou;
-                scored += 1.0;
+            self.add(&mut tally, &logits, &truth, loss)?;
+        }
+        Ok(tally.means())
+    }
+
+    /// Scores a network on batches of crops; the loss is a mean over batches, as in training.
+    ///
+    /// # Errors
+    /// A batch cannot be had; what the network answers.
+    pub fn validate_crops(
+        &self,
+        network: &UNet,
+        batches: impl Iterator<Item = Result<Batch>>,
+        loss: &Loss,
+    ) -> Result<Validation> {
+        let _guard = tch::no_grad_guard();
+        let mut tally = Tally::default();
+        for batch in batches {
+            let batch = batch?;
+            let (n, edge) = (batch.len as i64, i64::from(batch.edge));
+            let input = to_input(&batch.pixels, n, edge, edge, self.input.range, self.device);
+            let logits = network.forward(&input.map_err(Error::compute("preparing crops"))?, None, self.mode)?;
+            self.add(&mut tally, &logits, &batch.classes, loss)?;
+        }
+        Ok(tally.means())
+    }
+
+    /// Adds the loss of `[N, C, H, W]` logits and the overlap of each of their images.
+    fn add(&self, tally: &mut Tally, logits: &Tensor, truth: &[u8], loss: &Loss) -> Result<()> {
+        let [n, _, height, width] = logits.size()[..] else {
+            return Err(Error::Internal("logits of odd shape".into()));
+        };
+        let classes = Tensor::f_from_data_size(truth, &[n, height, width], Kind::Uint8);
+        let classes = classes.and_then(|t| t.f_to_device(self.device)?.f_to_kind(Kind::Int64));
+        let terms = loss.compute(logits, &classes.map_err(Error::compute("preparing a mask"))?)?;
+        tally.loss += terms.total.f_double_value(&[]).map_err(Error::compute("reading the loss"))?;
+        tally.losses += 1.0;
+        for (image, truth) in (0..n).zip(truth.chunks_exact((height * width) as usize)) {
+            let maps = logits.f_narrow(0, image, 1).and_then(|logits| probabilities(&logits));
+            let overlaps = self.overlaps(truth, &maps.map_err(Error::compute("reading the prediction"))?);
+            let figures: Vec<_> = overlaps.iter().filter_map(|overlap| overlap.dice().zip(overlap.iou())).collect();
+            if !figures.is_empty() {
+                let mean = |sum: f64| sum / figures.len() as f64;
+                tally.dice += mean(figures.iter().map(|figure| figure.0).sum());
+                tally.iou += mean(figures.iter().map(|figure| figure.1).sum());
+                tally.scored += 1.0;
             }
         }
-        Ok(Validation { loss: sums[0] / images.len() as f64, dice: sums[1] / scored, iou: sums[2] / scored })
+        Ok(())
     }
-}
 
-/// Width of the boundary class for these masks, 0 where there is none.
-pub fn boundary_px(config: &FinetuneConfig) -> u32 {
-    match config.data.labels {
-        Labels::Instances => config.data.boundary_px,
-        Labels::Binary => 0,
+    /// Pixels of each class of objects, a rim counted for its object.
+    fn overlaps(&self, truth: &[u8], maps: &ProbabilityMaps) -> Vec<Overlap> {
+        let objects = self.classes.iter().filter(|class| class.role == ClassRole::Object).count();
+        if objects == 1 {
+            let found = maps.plane(0).iter().map(|&p| p < 128);
+            return vec![Overlap::of(truth.iter().map(|&class| class != 0), found)];
+        }
+        let found = likeliest(maps, &self.classes, 0.5).classes;
+        let found: Vec<u8> = found.into_iter().map(|class| class.unwrap_or(0)).collect();
+        let confusion = Confusion::of(truth, &found, self.classes.len());
+        (1..self.classes.len()).map(|class| confusion.overlap(class)).collect()
     }
 }
 

@@ -40,7 +40,7 @@ impl Shipped {
             }
         }
         let vs = nn::VarStore::new(device);
-        let network = UNet::new(&vs.root(), &config.network, config.data.labels.classes() as i64, Init::Default)?;
+        let network = UNet::new(&vs.root(), &config.network, config.classes().len() as i64, Init::Default)?;
         weights::assign(&vs, &tensors, name, &[])?;
         let parameters = vs.trainable_variables().iter().map(|tensor| tensor.numel() as u64).sum();
         Ok(Self { bytes, parameters, network, _vs: vs })

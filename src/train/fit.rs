@@ -1,6 +1,6 @@
 //! The loop that every training shares: batches in, weights and checkpoints out.
 
-use super::checkpoint::{RunState, Saved, write_whole};
+use super::checkpoint::{RunState, Saved};
 use super::difference::difference;
 use super::ema::Ema;
 use super::model::Model;
@@ -8,6 +8,7 @@ use super::optimizer::{Optimizer, learning_rate};
 use crate::config::OptimizerConfig;
 use crate::data::Loader;
 use crate::error::{Error, Result};
+use crate::file::write_bytes;
 use crate::nn::{UNet, weights};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -386,5 +387,5 @@ fn copy(tensor: &Tensor) -> Result<Tensor, TchError> {
 
 fn copy_whole(from: &Path, to: &Path) -> Result<()> {
     let bytes = std::fs::read(from).map_err(Error::io("read", from))?;
-    write_whole(to, &bytes)
+    write_bytes(to, &bytes)
 }

@@ -18,8 +18,8 @@ mod start;
 mod trainer;
 mod transfer;
 
-pub use checkpoint::{Checkpoint, EpochRow, RunState, Saved, State, write_whole};
-pub use evaluate::{Prediction, Predictor, Validation, boundary_px};
+pub use checkpoint::{Checkpoint, EpochRow, RunState, Saved, State};
+pub use evaluate::{Prediction, Predictor, Validation};
 pub use export::Shipped;
 pub use fit::{BEST, Closing, Fit, LAST, Task, Timing};
 pub use generate::{Recipe, generate};

@@ -1,8 +1,9 @@
 //! What a pre-training hands on: the averaged weights and all that one must know to use them.
 
-use super::checkpoint::{RunState, STATE, write_whole};
+use super::checkpoint::{RunState, STATE};
 use crate::config::{NetworkSpec, PretextConfig, PretrainConfig, PretrainInput};
 use crate::error::{Error, Result};
+use crate::file::write_bytes;
 use crate::nn::weights::{self, Tensors};
 use crate::nn::{Init, UNet};
 use serde::{Deserialize, Serialize};
@@ -158,7 +159,7 @@ impl Pretrained {
     /// A tensor cannot be copied; the disk is full or not writable.
     pub fn write(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_string(&self.info).map_err(Error::compute("describing the weights"))?;
-        write_whole(path, &weights::encode_described(&self.tensors, Kind::Float, Some((INFO, text)))?)
+        write_bytes(path, &weights::encode_described(&self.tensors, Kind::Float, Some((INFO, text)))?)
     }
 
     /// The network with these weights on `device`, and the variables it lives in.

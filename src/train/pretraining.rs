@@ -4,7 +4,7 @@ use super::evaluate::{compute_kind, to_input};
 use super::fit::{Closing, Course, Fit, Task};
 use super::model;
 use super::pretrained::{PretrainRow, Pretrained, PretrainedInfo};
-use crate::config::{PretrainConfig, Select};
+use crate::config::{PretrainConfig, Reduction, Select};
 use crate::data::PatchBatch;
 use crate::error::{Error, Result};
 use crate::nn::{Mode, UNet};
@@ -31,6 +31,8 @@ pub struct Pretraining {
     part: usize,
     parts: usize,
     select: Select,
+    /// What the mean loss of a step is multiplied by.
+    scale: f64,
     after_epoch: AfterEpoch,
 }
 
@@ -140,6 +142,10 @@ impl Pretrainer {
             part: training.batch,
             parts: training.accumulate,
             select: training.select,
+            scale: match training.reduction {
+                Reduction::Mean => 1.0,
+                Reduction::Sum => config.crops_per_step() as f64,
+            },
             after_epoch,
         };
         let course = Course {
@@ -181,7 +187,8 @@ impl Task for Pretraining {
         let levels = self.pupil.pretext.spread(&batch.levels);
         let lesson = self.pupil.lesson(batch, part * self.part..(part + 1) * self.part, &levels)?;
         let losses = self.pupil.pretext.losses(network, &lesson, Mode::train(self.pupil.compute))?;
-        losses.f_mean(Kind::Float).map_err(Error::compute("computing the loss"))
+        let mean = losses.f_mean(Kind::Float).and_then(|mean| mean.f_mul_scalar(self.scale));
+        mean.map_err(Error::compute("computing the loss"))
     }
 
     fn score(&self, epoch: u64, scores: &Option<f64>) -> f64 {

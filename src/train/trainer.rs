@@ -45,7 +45,7 @@ impl Trainer {
     /// The network's configuration is senseless or the device has no room for it.
     pub fn new(config: &FinetuneConfig, device: Device, steps_per_epoch: u64) -> Result<Self> {
         tch::manual_seed(config.seed as i64);
-        let classes = config.data.labels.classes();
+        let classes = config.classes().len();
         let training = &config.training;
         let models = model::pair(&config.network, classes as i64, training.init, device)?;
         let task = Segmentation {
@@ -146,8 +146,13 @@ impl Task for Segmentation {
 
     fn comparable(config: &FinetuneConfig, now: &FinetuneConfig) -> FinetuneConfig {
         let mut config = config.clone();
-        // The end of a run may be done again with other words and other postprocessing.
+        // The end of a run may be done again with other words and other postprocessing, but what a level of the masks
+        // means has been learnt.
+        let classes = std::mem::take(&mut config.model.class);
         config.model.clone_from(&now.model);
+        if !classes.iter().map(|class| &class.name).eq(now.model.class.iter().map(|class| &class.name)) {
+            config.model.class = classes;
+        }
         config.postprocessing.clone_from(&now.postprocessing);
         // Tiles say how slides are cut later; no crop depends on them.
         (config.input.tile_px, config.input.halo_px) = (now.input.tile_px, now.input.halo_px);

@@ -1,6 +1,7 @@
 //! The account of what became of every tensor when a network took over weights.
 
 use crate::error::{Error, Result};
+use crate::file::write_bytes;
 use crate::nn::place;
 use serde::Serialize;
 use std::path::Path;
@@ -93,7 +94,7 @@ impl Transfer {
             file.serialize(row).map_err(Error::compute("writing transfer.csv"))?;
         }
         let bytes = file.into_inner().map_err(|e| Error::io("write", path)(e.into_error()))?;
-        super::write_whole(path, &bytes)
+        write_bytes(path, &bytes)
     }
 }
 

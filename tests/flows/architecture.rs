@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Top-level modules from the ground up; a module may use those of lower levels only.
 const LEVELS: [&[&str]; 8] = [
     &["error", "geometry"],
-    &["budget", "config"],
+    &["budget", "config", "file"],
     &["tile"],
     &["slide", "grid", "vectorize", "nn", "diffusion", "data"],
     &["stream", "infer", "stitch", "metrics", "pretext"],

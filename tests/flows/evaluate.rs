@@ -51,6 +51,7 @@ fn options(folder: &Path) -> EvaluateOptions {
         out: folder.join("out"),
         force: false,
         batch: 2,
+        threads: 2,
     }
 }
 
@@ -106,6 +107,31 @@ fn a_missing_nucleus_costs_what_it_must_and_the_report_shows_it() {
     let again = run(&options).unwrap_err().to_string();
     assert!(again.contains("--force"), "{again}");
     assert_eq!(run(&EvaluateOptions { force: true, ..options }).unwrap(), figures, "the same seed, the same intervals");
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let dir = nuclei();
+    // Many images of several sizes, so that they end in another order than they begin.
+    let mut index = "file,patient,split,mpp\n".to_owned();
+    for i in 0..14_u32 {
+        let (name, edge) = (format!("n{i:02}.png"), 250 - 16 * i);
+        let dark = |x: u32, y: u32| disc(x % 90, y % 80) > 0 && !(x + y).is_multiple_of(i + 2);
+        let image = RgbImage::from_fn(edge, edge, |x, y| if dark(x, y) { NUCLEUS } else { GLASS });
+        image.save(dir.path().join("image").join(&name)).unwrap();
+        save_mask(dir.path(), &name, [edge, edge], |x, y| disc(x % 90, y % 80));
+        index += &format!("{name},P{},val,0.5\n", i % 5);
+    }
+    std::fs::write(dir.path().join("index.csv"), index).unwrap();
+    let files = |threads| {
+        let out = dir.path().join(format!("out{threads}"));
+        let options = EvaluateOptions { threads, out: out.clone(), ..options(dir.path()) };
+        run(&options).unwrap();
+        ["metrics.csv", "report.html", "summary.json"].map(|name| std::fs::read(out.join(name)).unwrap())
+    };
+    let one = files(1);
+    assert!(one[0].iter().filter(|byte| **byte == b'\n').count() == 15);
+    assert!(files(4) == one, "not the same bytes");
 }
 
 #[test]

@@ -144,6 +144,34 @@ fn a_run_stopped_by_ctrl_c_resumes_to_the_figures_of_an_uninterrupted_one() {
 }
 
 #[test]
+fn published_validation_looks_at_changed_crops_drawn_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    toy(dir.path());
+    // Weights that hardly move: what moves the loss is the draw.
+    let still = CONFIG
+        .replace("rate = 1e-2", "rate = 1e-12")
+        .replace("epochs = 8", "epochs = 3")
+        .replace("ema = 0.9", "ema = 0.0");
+    let still = still.replace("steps_per_epoch = 10", "steps_per_epoch = 1");
+    let losses = |name: &str, text: &str| -> Vec<f64> {
+        std::fs::write(dir.path().join("toy.toml"), text).unwrap();
+        let output = run(dir.path(), &["--out", name]);
+        assert!(output.status.success(), "{}", said(&output));
+        let mut rows = csv::Reader::from_path(dir.path().join(name).join("metrics.csv")).unwrap();
+        let at = rows.headers().unwrap().iter().position(|name| name == "val_loss").unwrap();
+        rows.records().map(|row| row.unwrap()[at].parse().unwrap()).collect()
+    };
+    // Group normalisation keeps no statistics, so nothing at all changes but by rounding.
+    let still = still.replace("normalisation = \"batch\"", "normalisation = \"group\"");
+    let images = losses("images", &still);
+    assert!(images.iter().all(|loss| (loss - images[0]).abs() < 1e-4), "{images:?}");
+    let anew = still.replace("balance = \"style\"", "balance = \"style\"\n    validate_on = \"crops\"");
+    let crops = losses("crops", &anew);
+    assert!((crops[0] - crops[1]).abs() > 1e-4 && (crops[1] - crops[2]).abs() > 1e-4, "{crops:?}");
+    assert_eq!(crops, losses("again", &anew));
+}
+
+#[test]
 fn the_data_of_the_nuclei_model_divide_by_look_as_documented() {
     let Some(root) = crate::common::data("nuclei_dsb2018") else { return };
     use slidestream::config::FinetuneConfig;

@@ -1,10 +1,13 @@
 //! Whole flows, bad input and the rules of the house; one binary, because each more costs a link with libtorch.
 
 mod architecture;
+#[cfg(feature = "torch")]
+mod classes;
 #[path = "../common/mod.rs"]
 mod common;
 #[cfg(feature = "torch")]
 mod configurations;
+mod conformance;
 mod evaluate;
 #[cfg(feature = "torch")]
 mod fid;

@@ -1,6 +1,6 @@
 //! `slidestream prepare` on small data sets made here in the formats of the real ones.
 
-mod formats;
+pub(crate) mod formats;
 mod slides;
 
 use crate::common;
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn options(out: &Path, split: SplitKind) -> PrepareOptions {
+pub(crate) fn options(out: &Path, split: SplitKind) -> PrepareOptions {
     PrepareOptions {
         out: out.to_owned(),
         force: false,
@@ -24,6 +24,8 @@ fn options(out: &Path, split: SplitKind) -> PrepareOptions {
         val: 0.25,
         test: if split == SplitKind::Groups { 0.25 } else { 0.0 },
         seed: 3,
+        binary: false,
+        published_images: false,
         patches: None,
         mpp: None,
         table: None,
@@ -31,7 +33,7 @@ fn options(out: &Path, split: SplitKind) -> PrepareOptions {
     }
 }
 
-fn make(source: &dyn Source, options: &PrepareOptions) -> Result<Report> {
+pub(crate) fn make(source: &dyn Source, options: &PrepareOptions) -> Result<Report> {
     prepare(source, options, &CancellationToken::new(), &mut |_| {})
 }
 
@@ -43,8 +45,8 @@ fn refused<T>(result: Result<T>) -> String {
 /// The data set as training opens it, by the table that was written beside it.
 fn as_training_reads(out: &Path) -> (Dataset, SplitTable, DataConfig) {
     let text = std::fs::read_to_string(out.join("dataset.toml")).unwrap();
-    let mut table: BTreeMap<String, DataConfig> = toml::from_str(&text).unwrap();
-    let config = table.remove("data").unwrap();
+    let mut table: toml::Table = toml::from_str(&text).unwrap();
+    let config: DataConfig = table.remove("data").unwrap().try_into().unwrap();
     let data = Dataset::open(&config, 0.5).unwrap();
     let splits = SplitTable::make(&data, &config, 1).unwrap();
     (data, splits, config)
@@ -89,6 +91,7 @@ fn toy_folder(root: &Path, images: u32) -> FolderLayout {
         masks: "mask".into(),
         mask_suffix: String::new(),
         labels: Labels::Instances,
+        classes: Vec::new(),
     }
 }
 
@@ -282,8 +285,8 @@ fn the_gland_and_nucleus_images_at_hand_are_taken() {
     for (name, masks, labels) in cases {
         let Some(root) = common::data(name) else { return };
         let dir = tempfile::tempdir().unwrap();
-        let layout =
-            FolderLayout { root, images: "image".into(), masks: masks.into(), mask_suffix: String::new(), labels };
+        let (images, mask_suffix, classes) = ("image".into(), String::new(), Vec::new());
+        let layout = FolderLayout { root, images, masks: masks.into(), mask_suffix, labels, classes };
         let folder = Folder::open(&layout).unwrap();
         let few = Few { inner: &folder, entries: folder.entries()[..12].to_vec() };
         let out: PathBuf = dir.path().join("out");

@@ -161,6 +161,7 @@ fn a_denoising_network_is_trained_and_refuses_to_draw_with_the_reason() {
             "kind = \"denoising\"\n    sigma = 0.4",
         )
         .replace("dim = 8", "dim = 8\n    time_embedding = false")
+        .replace("val_levels = 2", "val_levels = 1")
         .replace("epochs = 6", "epochs = 2");
     std::fs::write(dir.path().join("toy.toml"), text).unwrap();
     let output = run(dir.path(), &["pretrain", "toy.toml", "--out", "out"]);
@@ -215,7 +216,40 @@ fn bad_runs_name_what_is_wrong() {
         assert!(said(&output).contains(wanted), "{wanted}: {}", said(&output));
     }
     std::fs::write(dir.path().join("toy.toml"), CONFIG).unwrap();
+    let output = run(dir.path(), &["pretrain", "toy.toml", "--out", "bad", "--data", "elsewhere"]);
+    assert!(output.status.code() == Some(1) && said(&output).contains("elsewhere"), "{}", said(&output));
     std::fs::write(dir.path().join("images/P3-7.png"), b"torn").unwrap();
     let output = run(dir.path(), &["pretrain", "toy.toml", "--out", "bad"]);
     assert!(said(&output).contains("P3-7.png"), "{}", said(&output));
+}
+
+#[test]
+fn published_validation_draws_anew_and_is_the_same_when_a_run_is_repeated() {
+    let dir = tempfile::tempdir().unwrap();
+    toy(dir.path());
+    // Weights that hardly move: what moves the loss is the draw.
+    let still = CONFIG
+        .replace("rate = 2e-2", "rate = 1e-12")
+        .replace("epochs = 6", "epochs = 3")
+        .replace("ema = 0.9", "ema = 0.0");
+    let losses = |name: &str, text: &str| -> Vec<f64> {
+        std::fs::write(dir.path().join("toy.toml"), text).unwrap();
+        let output = run(dir.path(), &["pretrain", "toy.toml", "--out", name]);
+        assert!(output.status.success(), "{}", said(&output));
+        let mut rows = csv::Reader::from_path(dir.path().join(name).join("metrics.csv")).unwrap();
+        rows.records().map(|row| row.unwrap()[4].parse().unwrap()).collect()
+    };
+    let fixed = losses("fixed", &still);
+    assert!(fixed.iter().all(|loss| (loss - fixed[0]).abs() < 1e-4), "{fixed:?}");
+    let anew = still.replace("val_levels = 2", "val_noise = \"fresh\"");
+    let fresh = losses("fresh", &anew);
+    assert!((fresh[0] - fresh[1]).abs() > 1e-3 && (fresh[1] - fresh[2]).abs() > 1e-3, "{fresh:?}");
+    assert_eq!(fresh, losses("again", &anew));
+    std::fs::write(
+        dir.path().join("toy.toml"),
+        CONFIG.replace("multipliers = [1, 2]", "multipliers = [1, 2]\n    step = 4"),
+    )
+    .unwrap();
+    let output = run(dir.path(), &["pretrain", "toy.toml", "--out", "idle"]);
+    assert!(said(&output).contains("`network.step` is 4: would do nothing"), "{}", said(&output));
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:
   slidestream prepare monuseg MoNuSegTraining MoNuSegTest --out data/monuseg --split official
   slidestream prepare glas Warwick_QU_Dataset --out data/glas --split parity
-  slidestream prepare hn annotated --out data/hn --class Malignant
+  slidestream prepare hn annotated --out data/hn
   slidestream prepare folder mine --labels binary --out data/mine --mpp 0.5
   slidestream prepare qupath a.svs b.svs --annotations exported --mpp 0.5 --out data/slides
 
@@ -54,12 +54,15 @@ pub(super) struct MonusegArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   slidestream prepare glas Warwick_QU_Dataset --out data/glas
-  slidestream prepare glas Warwick_QU_Dataset --out data/parity --split parity \\
-      --patches 256 --stride 64")]
+  slidestream prepare glas Warwick_QU_Dataset --out data/parity --split parity --val 0 \\
+      --patches 256 --stride 64 --binary --published-masks --published-images")]
 pub(super) struct GlasArgs {
     /// Folder with train_N.bmp, testA_N.bmp, testB_N.bmp and their _anno.bmp.
     #[arg(value_name = "FOLDER")]
     pub root: PathBuf,
+    /// Keep of the glands what the published scripts keep: pixels that are still white after two turns through JPEG.
+    #[arg(long)]
+    pub published_masks: bool,
     #[command(flatten)]
     pub common: CommonArgs,
 }
@@ -88,7 +91,8 @@ pub(super) struct HnArgs {
 #[command(after_help = "Examples:
   slidestream prepare folder mine --labels instances --out data/mine --mpp 0.5
   slidestream prepare folder mine --masks label --labels binary --out data/mine --index mine/index.csv \\
-      --group-column patient --style-column stain")]
+      --group-column patient --style-column stain
+  slidestream prepare folder tissue --labels classes --class Tumour --class Stroma --out data/tissue --mpp 1")]
 pub(super) struct FolderArgs {
     /// Folder that both lie in.
     #[arg(value_name = "FOLDER")]
@@ -105,6 +109,9 @@ pub(super) struct FolderArgs {
     /// Kind of the masks.
     #[arg(long, value_enum)]
     pub labels: LabelKind,
+    /// With --labels classes: what the levels 1, 2, ... of the masks are, in this order.
+    #[arg(long = "class", value_name = "NAME")]
+    pub classes: Vec<String>,
     #[command(flatten)]
     pub common: CommonArgs,
 }
@@ -117,7 +124,9 @@ pub(super) struct FolderArgs {
 #[command(after_help = "Examples:
   slidestream prepare qupath a.svs b.svs --annotations exported --mpp 0.5 --out data/slides
   slidestream prepare qupath a.svs --annotations a.geojson --class Tumor --labels binary \\
-      --mpp 2 --out data/a --val 0 --test 0")]
+      --mpp 2 --out data/a --val 0 --test 0
+  slidestream prepare qupath a.svs b.svs --annotations exported --labels classes --class Stroma --class Tumor \\
+      --mpp 1 --out data/tissue")]
 pub(super) struct QupathArgs {
     /// Slide or image files.
     #[arg(required = true, value_name = "SLIDE")]
@@ -125,7 +134,8 @@ pub(super) struct QupathArgs {
     /// GeoJSON of the one slide, or a folder with STEM.geojson for each.
     #[arg(long, value_name = "PATH")]
     pub annotations: PathBuf,
-    /// Class whose annotations are objects; may be given more than once. Needed where there are several.
+    /// Class whose annotations are objects; may be given more than once. Needed where there are several. With --labels
+    /// classes these are the levels 1, 2, ... of the masks; where several claim a pixel, the later one has it.
     #[arg(long = "class", value_name = "NAME")]
     pub classes: Vec<String>,
     /// Annotations whose class begins so are regions.
@@ -181,6 +191,12 @@ pub(super) struct CommonArgs {
     /// Pixels from one patch to the next [default: the patch's edge].
     #[arg(long, value_name = "PIXELS", requires = "patches")]
     pub stride: Option<u32>,
+    /// Make binary masks out of object numbers; objects that touch become one.
+    #[arg(long)]
+    pub binary: bool,
+    /// Put images (MoNuSeg, GlaS) through JPEG as often as the published scripts do.
+    #[arg(long)]
+    pub published_images: bool,
     /// Micrometres per pixel of the images, instead of what the format says.
     #[arg(long, value_name = "MICROMETRES")]
     pub mpp: Option<f64>,
@@ -220,6 +236,8 @@ pub(super) enum LabelKind {
     Instances,
     /// 0 and 1, or 0 and 255.
     Binary,
+    /// A number a class; --class names them.
+    Classes,
 }
 
 impl From<LabelKind> for Labels {
@@ -227,6 +245,7 @@ impl From<LabelKind> for Labels {
         match kind {
             LabelKind::Instances => Self::Instances,
             LabelKind::Binary => Self::Binary,
+            LabelKind::Classes => Self::Classes,
         }
     }
 }

@@ -189,3 +189,35 @@ fn shapes_and_steps_that_cannot_be_used_are_refused_with_the_cure() {
     let error = net.forward(&zeros([1, 3, 32, 32]), Some(&steps), EVAL).unwrap_err().to_string();
     assert!(error.contains("network.time_embedding"), "{error}");
 }
+
+#[test]
+fn every_level_has_the_published_width_and_resolution() {
+    let vs = nn::VarStore::new(Device::Cpu);
+    let net = UNet::new(&vs.root(), &NetworkSpec::default(), 3, Init::Default).unwrap();
+    // A quarter of the published 256 pixels: the levels lie at 64, 32, 16 and 8 instead of 256, 128, 64 and 32.
+    let x = Tensor::zeros([1, 3, 64, 64], (Kind::Float, Device::Cpu));
+    tch::no_grad(|| {
+        let time = net.embed(None, Device::Cpu).unwrap();
+        assert_eq!(time.as_ref().unwrap().size(), [1, 256]);
+        let (mut x, skips) = net.encode(&x, time.as_ref(), EVAL).unwrap();
+        let sizes: Vec<_> = skips.iter().map(Tensor::size).collect();
+        assert_eq!(sizes, [[1, 64, 64, 64], [1, 128, 32, 32], [1, 256, 16, 16], [1, 512, 8, 8]]);
+        assert_eq!(x.size(), [1, 512, 8, 8]);
+        let ups: [[[i64; 4]; 2]; 3] = [
+            [[1, 256, 8, 8], [1, 256, 16, 16]],
+            [[1, 128, 16, 16], [1, 128, 32, 32]],
+            [[1, 64, 32, 32], [1, 64, 64, 64]],
+        ];
+        assert_eq!(net.ups.len(), ups.len(), "level 0 has no stage in the decoder");
+        for ((stage, skip), [features, enlarged]) in net.ups.iter().zip(skips.iter().rev()).zip(ups) {
+            x = stage.features(&Tensor::cat(&[&x, skip], 1), time.as_ref(), EVAL).unwrap();
+            assert_eq!(x.size(), features);
+            x = stage.resize.as_ref().unwrap().forward(&x, EVAL).unwrap();
+            assert_eq!(x.size(), enlarged);
+        }
+        assert_eq!(
+            net.forward(&Tensor::zeros([2, 3, 64, 64], (Kind::Float, Device::Cpu)), None, EVAL).unwrap().size(),
+            [2, 3, 64, 64]
+        );
+    });
+}

@@ -1,9 +1,10 @@
 //! Pictures of the worst and the best images, kept while a run goes on.
 
-use super::truth::{Classes, Scene};
+use super::truth::Classes;
 use crate::error::{Error, Result};
 use crate::geometry::Size;
-use crate::run::panels::{PREDICTION, TRUTH, fitted, outlined};
+use crate::run::panels::{PREDICTION, TRUTH, fitted, outlined_classes};
+use crate::run::scene::Scene;
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 
@@ -69,15 +70,7 @@ impl Gallery {
 pub(super) fn pictures(image: &RgbImage, classes: &Classes, truth: &Scene, found: &Scene) -> Result<[Vec<u8>; 3]> {
     let size = Size::new(image.width(), image.height());
     let plain = fitted(image, PANEL);
-    let drawn = |scene: &Scene, color: [u8; 3]| match classes.colors.as_slice() {
-        [_] => outlined(&plain, &scene.objects, size, color),
-        colors => {
-            let class = |picture, (class, color): (usize, &[u8; 3])| {
-                outlined(&picture, &scene.objects_of(class as u8 + 1), size, *color)
-            };
-            colors.iter().enumerate().fold(plain.clone(), class)
-        }
-    };
+    let drawn = |scene: &Scene, color| outlined_classes(&plain, scene, size, color, &classes.colors);
     Ok([jpeg(&plain)?, jpeg(&drawn(truth, TRUTH))?, jpeg(&drawn(found, PREDICTION))?])
 }
 

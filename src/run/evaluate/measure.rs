@@ -1,6 +1,6 @@
 //! The figures of one image, and the columns that they stand in.
 
-use super::truth::{Classes, Scene};
+use super::truth::Classes;
 use crate::config::EvaluateConfig;
 use crate::geometry::Size;
 use crate::metrics::calibration::Calibration;
@@ -9,6 +9,7 @@ use crate::metrics::confusion::Confusion;
 use crate::metrics::glas::gland_scores;
 use crate::metrics::instance::Matching;
 use crate::metrics::surface::Surfaces;
+use crate::run::scene::Scene;
 
 /// Unit of a figure and which way is good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

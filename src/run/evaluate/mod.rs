@@ -10,17 +10,22 @@ mod truth;
 pub use summary::Figure;
 
 use crate::config::{EvaluateConfig, MaskKind, ModelPackage};
+use crate::data::Sample;
 use crate::error::{Error, Result};
+use crate::file::write_bytes;
 use crate::infer::Segmenter;
 use crate::metrics::calibration::Calibration;
 use crate::metrics::compat::PatchGrid;
+use crate::run::ordered::{Most, ordered};
+use crate::run::scene::Scene;
 use crate::run::whole_image::{Found, probabilities};
-use crate::sink::file::write_whole;
 use crate::stream::CancellationToken;
+use crate::tile::ProbabilityMaps;
 use gallery::Gallery;
 use measure::{Pooled, Seen, columns, measure};
-use source::Source;
+use source::{MOST_PIXELS, Source};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use summary::{Row, Summary};
 use truth::{Classes, Levels};
 
@@ -60,6 +65,8 @@ pub struct EvaluateOptions {
     pub force: bool,
     /// Tiles a forward pass.
     pub batch: usize,
+    /// Threads that score what the model answers, image by image; 0 for one a core. They change no number.
+    pub threads: usize,
 }
 
 /// What a run tells while it goes.
@@ -113,27 +120,39 @@ pub fn evaluate(
     let rank = columns.iter().position(|column| column.name == ranked_by).expect("a column of every run");
     let mut gallery = Gallery::of(config.cases);
     let (mut rows, mut pooled) = (Vec::with_capacity(source.chosen.len()), Pooled::new(classes.count()));
-    for &index in &source.chosen {
-        let (item, sample) = (&source.data.items[index], source.data.sample(index)?);
+    let mpp = model.input.mpp;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
+    let pool = pool.map_err(Error::compute("starting threads that score"))?;
+    let most = Most { things: 2 * pool.current_num_threads(), weight: MOST_PIXELS };
+    let answer = |number: usize| {
+        let sample = source.data.sample(source.chosen[number])?;
         let maps = probabilities(segmenter, model, &sample.image, options.batch, cancel)?;
-        let found = Found::of(&maps, &model.classes, &model.postprocessing, model.task, model.input.mpp);
+        Ok((sample, maps))
+    };
+    let score = |(sample, maps): (Arc<Sample>, ProbabilityMaps)| {
+        let found = Found::of(&maps, &model.classes, &model.postprocessing, model.task, mpp);
         let (truth, prediction) = (classes.truth(&sample), classes.prediction(found));
         let calibration: Calibration = classes.calibration(&maps, &truth.classes);
         let likeliest = if config.compat { classes.likeliest(&maps) } else { Vec::new() };
         drop(maps);
         let size = sample.size();
-        let mpp = model.input.mpp;
         let seen = Seen { size, truth: &truth, prediction: &prediction, likeliest: &likeliest, calibration, mpp };
         let (values, more) = measure(seen, &classes, &config);
+        Ok((sample, truth, prediction, values, more))
+    };
+    let take = |number: usize, (sample, truth, prediction, values, more): Scored| {
+        let item = &source.data.items[source.chosen[number]];
         if let Some(value) = values[rank] {
-            gallery.offer(rows.len(), value, || gallery::pictures(&sample.image, &classes, &truth, &prediction))?;
+            gallery.offer(number, value, || gallery::pictures(&sample.image, &classes, &truth, &prediction))?;
         }
-        let [objects, found, _] = more.objects;
+        let ([objects, found, _], size) = (more.objects, sample.size());
         pooled.add(&more);
         let group = item.group.clone().unwrap_or_default();
         rows.push(Row { image: item.file.clone(), group, mpp: item.zoom * mpp, size, objects, found, values });
         tell(Progress::Images { stage: "scoring", done: rows.len(), total: source.chosen.len() });
-    }
+        Ok(())
+    };
+    ordered(&pool, &source.pixels(), most, answer, score, take)?;
     gallery.part();
     let summary = Summary {
         model,
@@ -154,6 +173,9 @@ pub fn evaluate(
     write(&options.out, [&summary.csv()?, page.as_bytes(), &summary.json(&figures)?])?;
     Ok(figures)
 }
+
+/// An image with its truth and prediction, its figures and what it adds to those of all.
+type Scored = (Arc<Sample>, Scene, Scene, Vec<Option<f64>>, Pooled);
 
 fn check_folder(out: &Path, force: bool) -> Result<()> {
     let there = [METRICS, REPORT, SUMMARY].into_iter().find(|name| out.join(name).exists());
@@ -216,7 +238,7 @@ fn write(out: &Path, [metrics, page, summary]: [&[u8]; 3]) -> Result<()> {
         std::fs::remove_file(&place).map_err(Error::io("replace", &place))?;
     }
     for (name, bytes) in [(METRICS, metrics), (REPORT, page), (SUMMARY, summary)] {
-        write_whole(&out.join(name), |file| file.append(bytes))?;
+        write_bytes(&out.join(name), bytes)?;
     }
     Ok(())
 }

@@ -18,8 +18,9 @@ const IMAGE_FOLDERS: [&str; 2] = ["image", "images"];
 const MASK_FOLDERS: [&str; 4] = ["mask", "masks", "label", "labels"];
 const INDEX: &str = "index.csv";
 
-/// Most pixels of an image at the model's mpp: distances, labels and probabilities of all of them are held at once.
-const MOST_PIXELS: u64 = 1 << 27;
+/// Most pixels of an image, and of all images in work, at the model's mpp: distances, labels and probabilities of all of
+/// them are held at once.
+pub(super) const MOST_PIXELS: u64 = 1 << 27;
 /// Most that an image may be enlarged for a model; beyond it there is nothing left to see.
 const MOST_ENLARGED: f64 = 4.0;
 
@@ -85,6 +86,12 @@ impl Source {
             check_zoom(&item.image, item.size, item.zoom, model_mpp)?;
         }
         Ok(Self { data, chosen, group_column })
+    }
+
+    /// Pixels of each chosen image at the model's mpp.
+    pub fn pixels(&self) -> Vec<u64> {
+        let items = self.chosen.iter().map(|&image| &self.data.items[image]);
+        items.map(|item| (item.size.area() as f64 * item.zoom * item.zoom).ceil() as u64).collect()
     }
 }
 

@@ -1,9 +1,10 @@
 //! The classes that are scored, and the two maps of an image: what its mask says and what the model says.
 
-use crate::config::{ClassRole, MaskKind, ModelClass, ModelPackage, Task};
+use crate::config::{ClassRole, Labels, MaskKind, ModelClass, ModelPackage, Task};
 use crate::data::{Item, Sample};
 use crate::error::{Error, Result};
 use crate::metrics::calibration::Calibration;
+use crate::run::scene::Scene;
 use crate::run::whole_image::Found;
 use crate::tile::ProbabilityMaps;
 use crate::vectorize::pieces::{Connectivity, pieces};
@@ -99,14 +100,8 @@ impl Classes {
     pub fn truth(&self, sample: &Sample) -> Scene {
         let size = sample.size();
         match self.kind {
-            MaskKind::Instances => {
-                let classes = sample.labels.iter().map(|&label| u8::from(label != 0)).collect();
-                Scene { classes, objects: sample.labels.clone() }
-            }
-            MaskKind::Binary => {
-                let classes: Vec<u8> = sample.labels.iter().map(|&label| label as u8).collect();
-                Scene { objects: pieces(&classes, size, 0, Connectivity::Four).of_pixel, classes }
-            }
+            MaskKind::Instances => Scene::of_mask(sample, Labels::Instances),
+            MaskKind::Binary => Scene::of_mask(sample, Labels::Binary),
             MaskKind::Classes => {
                 let classes: Vec<u8> = sample.labels.iter().map(|&level| self.of_model[level as usize]).collect();
                 Scene { objects: pieces(&classes, size, 0, Connectivity::Four).of_pixel, classes }
@@ -116,12 +111,11 @@ impl Classes {
 
     /// What a model says.
     pub fn prediction(&self, found: Found) -> Scene {
-        let classes = if found.classes.is_empty() {
-            found.objects.iter().map(|&object| u8::from(object != 0)).collect()
-        } else {
-            found.classes.iter().map(|class| class.map_or(0, |class| self.of_model[usize::from(class)])).collect()
-        };
-        Scene { classes, objects: found.objects }
+        if found.classes.is_empty() {
+            return Scene::of_objects(found.objects);
+        }
+        let scored = |class: &Option<u8>| class.map_or(0, |class| self.of_model[usize::from(class)]);
+        Scene { classes: found.classes.iter().map(scored).collect(), objects: found.objects }
     }
 
     /// How well probabilities fit the true classes. Those of a boundary count for its object.
@@ -147,25 +141,6 @@ impl Classes {
         }
         let best = |at: usize| (0..sums.len()).rev().max_by_key(|&class| sums[class][at]).unwrap_or(0);
         (0..maps.plane(0).len()).map(|at| best(at) as u8).collect()
-    }
-}
-
-/// Scored class and object number of each pixel, row-major; 0 is background in both.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Scene {
-    pub classes: Vec<u8>,
-    pub objects: Vec<u32>,
-}
-
-impl Scene {
-    /// Object numbers of one class alone.
-    pub fn objects_of(&self, class: u8) -> Vec<u32> {
-        self.objects.iter().zip(&self.classes).map(|(&object, &of)| if of == class { object } else { 0 }).collect()
-    }
-
-    /// The pixels of one class.
-    pub fn mask(&self, class: u8) -> Vec<bool> {
-        self.classes.iter().map(|&of| of == class).collect()
     }
 }
 

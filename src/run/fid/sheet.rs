@@ -1,9 +1,9 @@
 //! The picture of drawn images beside the training images nearest to them.
 
 use crate::error::{Error, Result};
+use crate::file::write_bytes;
 use crate::metrics::generative::Neighbours;
 use crate::run::finetune::canvas::{text_size, write};
-use crate::train::write_whole;
 use image::imageops::{FilterType, replace, resize};
 use image::{ImageFormat, Rgb, RgbImage};
 use std::io::Cursor;
@@ -51,5 +51,5 @@ pub(super) fn sheet(found: &Neighbours, drawn: &[PathBuf], real: &[PathBuf], pat
     let mut bytes = Cursor::new(Vec::new());
     let encoded = page.write_to(&mut bytes, ImageFormat::Png);
     encoded.map_err(Error::compute(format!("encoding {}", path.display())))?;
-    write_whole(path, bytes.get_ref())
+    write_bytes(path, bytes.get_ref())
 }

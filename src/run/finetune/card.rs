@@ -1,6 +1,6 @@
 //! The model card: README.md of the package.
 
-use crate::config::{FinetuneConfig, ModelPackage, Select, SplitBy, Task};
+use crate::config::{ClassRole, FinetuneConfig, ModelPackage, Select, SplitBy, Task};
 use crate::run::score::{ImageScore, SplitScore};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -21,13 +21,15 @@ pub(super) fn card(
         Task::Instances => "single objects, touching ones separated",
         Task::Regions => "connected areas",
     };
+    let of_objects = package.classes.iter().filter(|class| class.role == ClassRole::Object);
+    let names: Vec<String> = of_objects.map(|class| format!("`{}`", class.name)).collect();
     let input = &package.input;
     let _ = write!(
         text,
-        "\n| | |\n|---|---|\n| Finds | `{}`: {what} |\n| Resolution | {} micrometres per pixel; slides are read at it |\n\
+        "\n| | |\n|---|---|\n| Finds | {}: {what} |\n| Resolution | {} micrometres per pixel; slides are read at it |\n\
          | Tile | {} px, {} px of it halo on each side |\n| Network | U-Net of {:.1} million parameters |\n\
          | Licence of the weights | {} |\n",
-        config.model.object,
+        names.join(", "),
         input.mpp,
         input.tile_px,
         input.halo_px,
@@ -42,6 +44,7 @@ pub(super) fn card(
     text.push_str("| split | images | objects | Dice | AJI | AJI+ | PQ | F1 |\n|---|---|---|---|---|---|---|---|\n");
     splits.iter().for_each(|score| row(&mut text, score.split, score));
     styles(&mut text, scores);
+    classes(&mut text, splits);
     let chosen = match config.training.select {
         Select::Last => "the last epoch was taken, and `val` was free to choose the postprocessing",
         Select::ValDice | Select::ValLoss => "`val` chose the epoch, so its figures are a little too good",
@@ -84,6 +87,28 @@ fn row(text: &mut String, name: &str, score: &SplitScore) {
         writeln!(text, "| {name} | {images} | {objects} | {dice:.3} | {aji:.3} | {aji_plus:.3} | {pq:.3} | {f1:.3} |");
 }
 
+/// Dice of each class, where there are several.
+fn classes(text: &mut String, splits: &[SplitScore]) {
+    let Some(first) = splits.first().filter(|split| !split.class_dice.is_empty()) else { return };
+    let heads: String = splits.iter().map(|split| format!(" {} |", split.split)).collect();
+    let _ = write!(
+        text,
+        "\nWith several classes the figures above are means over the classes that an image shows. Dice by class (`-`: no image \
+         of the split shows it):\n\n| class |{heads}\n|---|{}\n",
+        "---|".repeat(splits.len())
+    );
+    for class in first.class_dice.keys() {
+        let dice = |split: &SplitScore| {
+            split
+                .class_dice
+                .get(class)
+                .filter(|dice| dice.is_finite())
+                .map_or(" - |".into(), |dice| format!(" {dice:.3} |"))
+        };
+        let _ = writeln!(text, "| {class} |{}", splits.iter().map(dice).collect::<String>());
+    }
+}
+
 /// The same by style, where there is more than one.
 fn styles(text: &mut String, scores: &[ImageScore]) {
     let styles: BTreeSet<&str> = scores.iter().map(|score| score.style.as_str()).collect();
@@ -94,7 +119,7 @@ fn styles(text: &mut String, scores: &[ImageScore]) {
     for style in styles {
         let of: Vec<ImageScore> = scores.iter().filter(|score| score.style == style).cloned().collect();
         for split in splits.iter().filter(|split| **split != "train") {
-            if let Some(score) = SplitScore::of(split, &of) {
+            if let Some(score) = SplitScore::of(split, &of, &[]) {
                 row(text, &format!("{split}, {style}"), &score);
             }
         }

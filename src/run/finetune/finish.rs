@@ -3,20 +3,15 @@
 use super::card::card;
 use super::sheet::{Row, sheet};
 use super::{FinetuneOptions, Run, plot};
-use crate::config::{
-    ClassRole, FinetuneConfig, InputSpec, Labels, ModelClass, ModelPackage, Parts, Precision, WeightsSpec,
-};
-use crate::data::{Sample, Split};
+use crate::config::{FinetuneConfig, InputSpec, ModelClass, ModelPackage, Parts, Precision, WeightsSpec};
+use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::infer::golden::Golden;
 use crate::infer::package::Package;
-use crate::metrics::instance::Matching;
-use crate::metrics::segmentation::Overlap;
+use crate::run::scene::Scene;
 use crate::run::score::{ImageScore, SplitScore, write_scores};
 use crate::run::whole_image::Found;
-use crate::tile::ProbabilityMaps;
 use crate::train::{BEST, Checkpoint, Predictor, Shipped, State};
-use crate::vectorize::pieces::{Connectivity, pieces};
 use image::RgbImage;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -40,7 +35,10 @@ pub(super) fn finish(options: &FinetuneOptions, run: &Run, stop: &AtomicBool) ->
     config.training.precision = Precision::F32;
     let shipped = Shipped::of(&config, &checkpoint, run.device)?;
     let predictor = Predictor::new(&config, run.device);
-    let classes = classes(&config);
+    let classes = config.classes();
+    let shown = run.classes_shown();
+    let several: Vec<String> =
+        if shown.len() > 1 { shown.iter().map(|class| class.0.clone()).collect() } else { Vec::new() };
 
     let mut scores = Vec::new();
     let mut rows = Vec::new();
@@ -54,21 +52,21 @@ pub(super) fn finish(options: &FinetuneOptions, run: &Run, stop: &AtomicBool) ->
         }
         let sample = run.data.sample(index)?;
         let maps = predictor.predict(shipped.network(), &sample.image)?;
-        let found = objects(&maps, &classes, &config);
-        let truth = truth(&sample, config.data.labels);
+        let found = Found::of(&maps, &classes, &config.postprocessing, config.data.labels.task(), config.input.mpp);
+        let (truth, prediction) = (Scene::of_mask(&sample, config.data.labels), Scene::of_found(found));
         let names = [file.as_str(), &run.table.groups[index], &run.table.styles[index]];
-        let pixels = Overlap::of(sample.labels.iter().map(|&l| l != 0), found.iter().map(|&l| l != 0));
-        let score = ImageScore::of(names, run.table.splits[index].name(), pixels, &Matching::of(&truth, &found));
+        let score = ImageScore::of(names, run.table.splits[index].name(), &prediction.against(&truth, shown.len()));
         if chosen.contains(&index) {
-            rows.push(Row { title: title(&score), image: sample.image.clone(), truth, prediction: found });
+            rows.push(Row { title: title(&score), image: sample.image.clone(), truth, prediction });
         }
         scores.push(score);
     }
     rows.sort_by(|a, b| a.title.cmp(&b.title));
-    sheet(&rows, &options.out.join("sheet.png"))?;
+    sheet(&rows, &shown, &options.out.join("sheet.png"))?;
     plot::plot(&options.rows()?, checkpoint.state.best.map(|best| best.1), &options.out.join("plot.png"))?;
-    let splits: Vec<SplitScore> = Split::ALL.iter().filter_map(|split| SplitScore::of(split.name(), &scores)).collect();
-    write_scores(&options.out, &scores, &splits)?;
+    let of = |split: &Split| SplitScore::of(split.name(), &scores, &several);
+    let splits: Vec<SplitScore> = Split::ALL.iter().filter_map(of).collect();
+    write_scores(&options.out, &scores, &splits, &several)?;
 
     let package = package(&config, &classes, &splits, training(options, run, &checkpoint.state));
     let golden = golden(&predictor, &shipped, &run.data.sample(run.table.of(Split::Val)[0])?.image, &config)?;
@@ -97,31 +95,6 @@ fn title(score: &ImageScore) -> String {
     let ImageScore { split, group, image, objects, found, .. } = score;
     let (dice, aji, f1) = (figure(score.dice), figure(score.aji), figure(score.f1));
     format!("{split} {group} {image}: Dice {dice} AJI {aji} F1 {f1}, {objects} true, {found} found")
-}
-
-/// Object number of each pixel of the truth; the connected areas of a binary mask.
-fn truth(sample: &Sample, labels: Labels) -> Vec<u32> {
-    match labels {
-        Labels::Instances => sample.labels.clone(),
-        Labels::Binary => pieces(&sample.labels, sample.size(), 0, Connectivity::Four).of_pixel,
-    }
-}
-
-/// Object number of each pixel of the prediction, with the package's postprocessing.
-fn objects(maps: &ProbabilityMaps, classes: &[ModelClass], config: &FinetuneConfig) -> Vec<u32> {
-    Found::of(maps, classes, &config.postprocessing, config.data.labels.task(), config.input.mpp).objects
-}
-
-fn classes(config: &FinetuneConfig) -> Vec<ModelClass> {
-    let class = |name: &str, role, color| ModelClass { name: name.into(), role, color };
-    let mut classes = vec![
-        class("Background", ClassRole::Background, [0, 0, 0]),
-        class(&config.model.object, ClassRole::Object, config.model.color),
-    ];
-    if config.data.labels == Labels::Instances {
-        classes.push(class("Boundary", ClassRole::Boundary, config.model.color.map(|v| v / 2)));
-    }
-    classes
 }
 
 /// What the weights were before the first step.
@@ -181,8 +154,9 @@ fn package(
     splits: &[SplitScore],
     training: BTreeMap<String, String>,
 ) -> ModelPackage {
-    let figures =
-        splits.iter().flat_map(|split| split.figures().map(|(name, v)| (format!("{}.{name}", split.split), v)));
+    let figures = splits.iter().flat_map(|split| {
+        split.figures().into_iter().map(move |(name, value)| (format!("{}.{name}", split.split), value))
+    });
     let rounded = |value: f64| (value * 1e4).round() / 1e4;
     ModelPackage {
         format: 1,

@@ -4,20 +4,27 @@ pub(super) mod canvas;
 mod card;
 mod crops;
 mod finish;
+mod masks;
 pub(super) mod plot;
 mod settle;
 mod sheet;
 
-use crate::config::{FinetuneConfig, SplitBy};
-use crate::data::{Batch, CropPlan, Dataset, Loader, Sampler, Split, SplitTable, pixel_size, sampler::strata};
-use crate::error::{Error, Result};
+use crate::config::{ClassRole, FinetuneConfig, Labels, SplitBy, ValidateOn};
+use crate::data::{Batch, CropPlan, Dataset, Loader, Sampler, Split, SplitTable};
+use crate::data::{crops as crops_of, pixel_size, sampler::strata};
+use crate::error::Result;
+use crate::run::panels::TRUTH;
 use crate::run::training::{claim, left, write_config, write_rows};
 use crate::train::device::{self, Device, set_threads};
-use crate::train::{Checkpoint, EpochRow, Event, Fate, LAST, Predictor, Timing, Trainer, boundary_px};
+use crate::train::{Checkpoint, EpochRow, Event, Fate, LAST, Predictor, Timing, Trainer};
+use masks::Masks;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
+
+/// Epoch number of the draws for validation before the first step; no training comes that far.
+const VALIDATION: u64 = u64::MAX - 1;
 
 /// What to train, where and on what.
 #[derive(Debug, Clone)]
@@ -88,7 +95,7 @@ pub enum Progress<'a> {
 /// | a folder with the model's name | the model package |
 ///
 /// # Errors
-/// [`Error::Cancelled`] after `stop`, with the last state written; every error of data, network and disk.
+/// [`Cancelled`](crate::Error::Cancelled) after `stop`, with the last state written; every error of data, network and disk.
 pub fn finetune(options: &FinetuneOptions, stop: &AtomicBool, tell: &mut dyn FnMut(Progress<'_>)) -> Result<()> {
     let start = settle::settle(options)?;
     let options = &FinetuneOptions { config: start.config, ..options.clone() };
@@ -96,6 +103,9 @@ pub fn finetune(options: &FinetuneOptions, stop: &AtomicBool, tell: &mut dyn FnM
     start.notes.into_iter().for_each(|note| tell(Progress::Note(note)));
     let run = Run::prepare(options)?;
     tell(Progress::Note(run.summary()));
+    for class in &run.unvalidated {
+        tell(Progress::Note(format!("no validation image holds `{class}`: nothing will say how well it is found")));
+    }
     if config.data.split_by == SplitBy::Patch {
         tell(Progress::Note(
             "WARNING: data.split_by = \"patch\": images of one patient are in training and in validation (trap T-8). Every \
@@ -135,8 +145,14 @@ took over {tensors} tensors with {numbers} numbers; all of them: transfer.csv",
         &mut loader,
         &options.out,
         stop,
-        &mut |trainer| {
-            predictor.validate(trainer.averaged(), &run.data, &validation, run.plan.boundary_px, trainer.loss())
+        &mut |trainer| match config.training.validate_on {
+            ValidateOn::Images => {
+                predictor.validate(trainer.averaged(), &run.data, &validation, run.plan.boundary_px, trainer.loss())
+            }
+            ValidateOn::Crops => {
+                let batches = run.validation_crops(&validation, trainer.state().step);
+                predictor.validate_crops(trainer.averaged(), batches, trainer.loss())
+            }
         },
         &mut |event| match event {
             Event::Step { step, total, loss } => {
@@ -167,11 +183,14 @@ took over {tensors} tensors with {numbers} numbers; all of them: transfer.csv",
 
 /// What stays the same through a run.
 struct Run {
+    config: FinetuneConfig,
     data: Arc<Dataset>,
     table: SplitTable,
     sampler: Arc<Sampler>,
     plan: CropPlan,
     device: Device,
+    /// Classes that no validation image holds.
+    unvalidated: Vec<String>,
 }
 
 impl Run {
@@ -187,18 +206,7 @@ impl Run {
         let training = &config.training;
         let fills = (images.len() as u64).div_ceil(training.batch as u64);
         let steps = if training.steps_per_epoch > 0 { training.steps_per_epoch } else { fills };
-        let mut foreground = Vec::with_capacity(images.len());
-        for &image in &images {
-            let sample = data.sample(image)?;
-            let object = sample.labels.iter().filter(|&&label| label != 0).count();
-            foreground.push(object as f64 / sample.labels.len() as f64);
-        }
-        let objects = |&image: &usize| Ok(data.sample(image)?.labels.iter().any(|&label| label != 0));
-        let seen: Vec<bool> = table.of(Split::Val).iter().map(objects).collect::<Result<_>>()?;
-        if !seen.contains(&true) {
-            let reason = "no validation image holds an object, so nothing could be measured; choose another split";
-            return Err(Error::dataset(&config.data.root, reason));
-        }
+        let Masks { foreground, unvalidated } = Masks::read(&data, &table, config)?;
         let pick = |names: &[String]| images.iter().map(|&i| names[i].clone()).collect::<Vec<_>>();
         let names = strata(training.balance, &pick(&table.styles), &pick(&table.groups), &foreground);
         let draws = steps as usize * training.batch;
@@ -207,11 +215,26 @@ impl Run {
             edge: training.crop_px,
             batch: training.batch,
             steps,
-            boundary_px: boundary_px(config),
+            boundary_px: config.boundary_px(),
             augment: config.augment.clone(),
             seed: config.seed,
         };
-        Ok(Self { data, table, sampler, plan, device })
+        Ok(Self { config: config.clone(), data, table, sampler, plan, device, unvalidated })
+    }
+
+    /// Names and colours of the classes of objects.
+    fn classes_shown(&self) -> Vec<(String, [u8; 3])> {
+        let of_objects = self.config.classes().into_iter().filter(|class| class.role == ClassRole::Object);
+        of_objects.map(|class| (class.name, class.color)).collect()
+    }
+
+    /// A changed crop of each image, in batches, drawn anew at each step that asks.
+    fn validation_crops(&self, images: &[usize], step: u64) -> impl Iterator<Item = Result<Batch>> {
+        let stream = VALIDATION - step;
+        let batch = move |(number, images): (usize, &[usize])| {
+            crops_of(&self.data, images, &self.plan, stream, (number * self.plan.batch) as u64)
+        };
+        images.chunks(self.plan.batch).enumerate().map(batch)
     }
 
     /// The first batches of the run, as a picture.
@@ -219,7 +242,12 @@ impl Run {
         let mut loader = Loader::start(self.data.clone(), self.sampler.clone(), &self.plan, threads, 0)?;
         let batches = 24_usize.div_ceil(self.plan.batch).min(self.plan.steps as usize);
         let batches: Vec<Batch> = (0..batches).map(|_| loader.next_batch()).collect::<Result<_>>()?;
-        crops::crops(&batches, &out.join("crops.png"))
+        let classes = self.classes_shown();
+        let colors: Vec<[u8; 3]> = match &classes[..] {
+            [_] => vec![TRUTH],
+            several => several.iter().map(|class| class.1).collect(),
+        };
+        crops::crops(&batches, &colors, &out.join("crops.png"))
     }
 
     fn summary(&self) -> String {
@@ -243,6 +271,9 @@ impl Run {
 /// The images at the model's resolution, and which is for what.
 pub(super) fn dataset(config: &FinetuneConfig) -> Result<(Dataset, SplitTable)> {
     let mut data = Dataset::open(&config.data, config.input.mpp)?;
+    if config.data.labels == Labels::Classes {
+        data.set_classes(config.classes().into_iter().map(|class| class.name).collect());
+    }
     let table = SplitTable::make(&data, &config.data, config.seed)?;
     if let Some(diameter) = config.data.object_diameter_um {
         data.set_pixel_sizes(&pixel_size::estimate(&data, &table.groups, diameter)?, config.input.mpp);

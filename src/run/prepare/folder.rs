@@ -22,6 +22,8 @@ pub struct FolderLayout {
     pub mask_suffix: String,
     /// Kind of the masks.
     pub labels: Labels,
+    /// Names of the classes that levels 1, 2, ... of masks of classes stand for; none for other masks.
+    pub classes: Vec<String>,
 }
 
 /// Pairs of images and masks.
@@ -30,15 +32,16 @@ pub struct Folder {
     entries: Vec<Entry>,
     /// Image and mask of each entry.
     pairs: Vec<[PathBuf; 2]>,
-    labels: Labels,
+    kind: MaskKind,
 }
 
 impl Folder {
     /// Finds the pairs.
     ///
     /// # Errors
-    /// [`Error::Dataset`] if a folder has no image, an image or a mask is alone, a stem occurs twice, or a mask is JPEG.
+    /// [`Error::Config`] unless masks of classes, and no others, have names; [`Error::Dataset`] if a folder has no image, an image or a mask is alone, a stem occurs twice, or a mask is JPEG.
     pub fn open(layout: &FolderLayout) -> Result<Self> {
+        let kind = MaskKind::of(layout.labels, &layout.classes)?;
         let (images, masks) = (layout.root.join(&layout.images), layout.root.join(&layout.masks));
         let mut mask_files = files::by_stem(flat(&masks)?)?;
         if let Some(jpeg) = mask_files.values().find(|path| files::has_ending(path, &["jpg", "jpeg"])) {
@@ -58,7 +61,7 @@ impl Folder {
             let reason = format!("has no image of its name in {}; move it away", images.display());
             return Err(Error::dataset(mask, reason));
         }
-        Ok(Self { entries, pairs, labels: layout.labels })
+        Ok(Self { entries, pairs, kind })
     }
 }
 
@@ -78,10 +81,7 @@ impl Source for Folder {
     }
 
     fn kind(&self) -> MaskKind {
-        match self.labels {
-            Labels::Instances => MaskKind::Instances,
-            Labels::Binary => MaskKind::Binary,
-        }
+        self.kind.clone()
     }
 
     fn entries(&self) -> &[Entry] {
@@ -99,10 +99,17 @@ impl Source for Folder {
                 format!("is {found} pixels, but its image {} is {size}", image.display()),
             ));
         }
-        let labels = match self.labels {
-            Labels::Instances => mask::grey(mask)?,
-            Labels::Binary => mask::binary(mask)?,
+        let labels = match self.kind {
+            MaskKind::Instances | MaskKind::Classes(_) => mask::grey(mask)?,
+            MaskKind::Binary => mask::binary(mask)?,
         };
+        if let (MaskKind::Classes(names), Some(most)) = (&self.kind, labels.iter().max())
+            && *most as usize > names.len()
+        {
+            let reason =
+                format!("has the value {most}, but --class names {} classes; name every level from 1", names.len());
+            return Err(Error::dataset(mask, reason));
+        }
         let numbers: BTreeSet<u32> = labels.iter().copied().filter(|label| *label != 0).collect();
         let counts = DrawCounts { objects: numbers.len() as u64, ..DrawCounts::default() };
         Ok(Labelled { image: pixels, labels, counts, mpp: None })

@@ -4,6 +4,7 @@ use super::{Entry, Labelled, MaskKind, Source, files, split};
 use crate::data::Split;
 use crate::data::glas::{GLAS_MPP, Grade, Part, annotation, grades, part};
 use crate::data::label_map::DrawCounts;
+use crate::data::published_jpeg;
 use crate::error::{Error, Result};
 use crate::geometry::Size;
 use std::collections::BTreeSet;
@@ -11,6 +12,9 @@ use std::path::{Path, PathBuf};
 
 /// Images of parts A and B of the official test set, which the published split divides.
 const OFFICIAL_TEST: [usize; 2] = [60, 20];
+
+/// How often the published scripts put a mask through JPEG.
+const MASK_JPEGS: u32 = 2;
 
 /// The data set, found under a folder.
 #[derive(Debug)]
@@ -21,16 +25,17 @@ pub struct Glas {
     /// Image and mask of each entry.
     pairs: Vec<[PathBuf; 2]>,
     graded: bool,
+    published: bool,
 }
 
 impl Glas {
     /// Finds `train_N.bmp`, `testA_N.bmp`, `testB_N.bmp` and their `_anno.bmp` under `root`, and `Grade.csv`, which tells
-    /// the patients.
+    /// the patients. `published` masks are those that two turns through JPEG leave (trap T-5).
     ///
     /// # Errors
     /// [`Error::Dataset`] if there is no image, an image or a mask is alone, a BMP has another name, or `Grade.csv` does not
     /// hold an image.
-    pub fn open(root: &Path) -> Result<Self> {
+    pub fn open(root: &Path, published: bool) -> Result<Self> {
         let mut found = files::by_stem(files::below(root, &["bmp"])?)?;
         let tables: Vec<PathBuf> = files::below(root, &["csv"])?;
         let table =
@@ -63,7 +68,8 @@ impl Glas {
             return Err(Error::dataset(path, reason));
         }
         images.sort_by_key(|(part, ..)| *part);
-        let mut glas = Self { entries: Vec::new(), parts: Vec::new(), pairs: Vec::new(), graded: grades.is_some() };
+        let (entries, parts, pairs) = (Vec::new(), Vec::new(), Vec::new());
+        let mut glas = Self { entries, parts, pairs, graded: grades.is_some(), published };
         for (part, stem, Grade { patient, grade }, pair) in images {
             let official = Some(if part.0 == Part::Train { Split::Train } else { Split::Test });
             glas.entries.push(Entry { stem, group: patient, style: grade, official, labelled: true });
@@ -95,6 +101,7 @@ impl Source for Glas {
         if size != own {
             return Err(Error::dataset(mask, format!("is {size} pixels, but its image {} is {own}", image.display())));
         }
+        let labels = if self.published { published_jpeg::mask(&labels, size, MASK_JPEGS)? } else { labels };
         let objects = labels.iter().collect::<BTreeSet<_>>().iter().filter(|label| ***label != 0).count() as u64;
         let counts = DrawCounts { objects, ..DrawCounts::default() };
         Ok(Labelled { image: pixels, labels, counts, mpp: Some(GLAS_MPP) })
@@ -107,6 +114,11 @@ impl Source for Glas {
         vec!["no Grade.csv tells the patients; the 165 images of GlaS come from 16 sections, so images of one section may be \
               in training and in test"
             .into()]
+    }
+
+    /// From its own format to JPEG, once more when it was chosen for training or test.
+    fn published_jpegs(&self) -> Option<[u32; 2]> {
+        Some([2, 1])
     }
 
     fn knows_groups(&self) -> bool {

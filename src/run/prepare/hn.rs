@@ -137,9 +137,6 @@ impl Source for HeadNeck {
         if without > 0 {
             notes.push(format!("{without} images have no labels: see unlabelled/"));
         }
-        if self.class.is_none() {
-            notes.push("masks hold several classes, of which training learns one at a time: see --class".into());
-        }
         notes
     }
 

@@ -21,7 +21,7 @@ pub use table::Columns;
 
 use crate::config::Labels;
 use crate::data::label_map::DrawCounts;
-use crate::data::{PatchGrid, Split};
+use crate::data::{PatchGrid, Split, published_jpeg};
 use crate::error::{Error, Result};
 use crate::sink::commit::{Attempt, Outcome, is_complete};
 use crate::stream::CancellationToken;
@@ -46,6 +46,10 @@ pub struct PrepareOptions {
     pub test: f64,
     /// Decides between groups of one size.
     pub seed: u64,
+    /// Write masks of objects as object and background: objects that touch become one (trap T-18).
+    pub binary: bool,
+    /// Put images through JPEG as often as the published scripts (trap T-25).
+    pub published_images: bool,
     /// Cut images into patches; whole images without it.
     pub patches: Option<PatchGrid>,
     /// Micrometres per pixel of the images, instead of what the format says.
@@ -97,12 +101,33 @@ pub enum MaskKind {
 }
 
 impl MaskKind {
-    /// What training calls such masks, if it takes them.
-    pub fn labels(&self) -> Option<Labels> {
+    /// Of masks that training calls so; `classes` are the names for masks of classes.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if masks of classes have no names or one name twice.
+    fn of(labels: Labels, classes: &[String]) -> Result<Self> {
+        let refuse = |value: &str, reason: &str| Err(Error::config("--class", value, reason));
+        match (labels, classes) {
+            (Labels::Instances, _) => Ok(Self::Instances),
+            (Labels::Binary, _) => Ok(Self::Binary),
+            (Labels::Classes, []) => {
+                refuse("missing", "masks of classes need a name for each level from 1: --class Tumour --class Stroma")
+            }
+            (Labels::Classes, names) => {
+                match names.iter().enumerate().find(|(at, name)| names[..*at].contains(name) || name.is_empty()) {
+                    Some((_, name)) => refuse(name, "every class needs a name of its own"),
+                    None => Ok(Self::Classes(names.to_vec())),
+                }
+            }
+        }
+    }
+
+    /// What training calls such masks.
+    pub fn labels(&self) -> Labels {
         match self {
-            Self::Instances => Some(Labels::Instances),
-            Self::Binary => Some(Labels::Binary),
-            Self::Classes(_) => None,
+            Self::Instances => Labels::Instances,
+            Self::Binary => Labels::Binary,
+            Self::Classes(_) => Labels::Classes,
         }
     }
 }
@@ -129,6 +154,12 @@ pub trait Source {
 
     /// Whether groups are patients or slides; else each image is its own until `--index` names them.
     fn knows_groups(&self) -> bool;
+
+    /// How often the published scripts put an image with a mask and one without through JPEG before it is cut; each patch is
+    /// compressed once more. Nothing for a format without published scripts.
+    fn published_jpegs(&self) -> Option<[u32; 2]> {
+        None
+    }
 
     /// The entries of the published split: those trained on, and those tested on. The others served without labels.
     ///
@@ -174,6 +205,30 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
+/// Kind of the masks that are written.
+fn kind(source: &dyn Source, options: &PrepareOptions) -> Result<MaskKind> {
+    match (options.binary, source.kind()) {
+        (true, MaskKind::Classes(_)) => {
+            let reason = "the masks tell classes; make masks of one class with --class instead";
+            Err(Error::config("--binary", "given", reason))
+        }
+        (true, MaskKind::Binary) => Err(Error::config("--binary", "given", "would do nothing: the masks are binary")),
+        (true, MaskKind::Instances) => Ok(MaskKind::Binary),
+        (false, kind) => Ok(kind),
+    }
+}
+
+/// Turns through JPEG of images with and without a mask.
+fn jpegs(source: &dyn Source, options: &PrepareOptions) -> Result<[u32; 2]> {
+    if !options.published_images {
+        return Ok([0; 2]);
+    }
+    source.published_jpegs().ok_or_else(|| {
+        let reason = format!("nothing is published of the format {}; remove it", source.format());
+        Error::config("--published-images", "given", reason)
+    })
+}
+
 /// Reads every image of `source` and writes the data set into `options.out`:
 ///
 /// | file | content |
@@ -194,6 +249,8 @@ pub fn prepare(
     tell: &mut dyn FnMut(Progress),
 ) -> Result<Report> {
     check(options)?;
+    let kind = kind(source, options)?;
+    let jpegs = jpegs(source, options)?;
     let mut entries = source.entries().to_vec();
     let known = options.table.as_ref().map(|columns| table::apply(columns, &mut entries)).transpose()?;
     let Assignment { parts, divided, notes } = split::assign(source, &entries, options)?;
@@ -203,7 +260,7 @@ pub fn prepare(
     }
     notes.iter().for_each(|note| tell(Progress::Note(note.clone())));
     let attempt = Attempt::begin(&options.out, options.force)?;
-    let mut writer = Writer::new(attempt.folder(), source.kind(), options.patches)?;
+    let mut writer = Writer::new(attempt.folder(), kind.clone(), options.patches, options.published_images)?;
     let mut preview = preview::Preview::new(&parts);
     let mut outlines = DrawCounts::default();
     for (number, entry) in entries.iter().enumerate() {
@@ -214,9 +271,11 @@ pub fn prepare(
         let from_table = known.as_ref().and_then(|mpps| mpps[number]);
         read.mpp = options.mpp.or(from_table).or(read.mpp);
         outlines.add(read.counts);
+        let times = jpegs[usize::from(!matches!(parts[number], Part::Labelled(_)))];
+        read.image = published_jpeg::image(read.image, times)?;
         match parts[number] {
             Part::Labelled(split) => {
-                preview.add(number, &read, &source.kind());
+                preview.add(number, &read, &kind);
                 writer.labelled(entry, split, &read)?;
             }
             Part::Unlabelled => writer.unlabelled(entry, &read.image)?,
@@ -232,7 +291,7 @@ pub fn prepare(
         program: format!("slidestream {}", env!("CARGO_PKG_VERSION")),
         format: source.format().to_owned(),
         options: options.clone(),
-        masks: source.kind(),
+        masks: kind,
         images: split::counts(&parts),
         files,
         groups: split::groups(&entries, &parts),

@@ -95,6 +95,11 @@ impl Source for MoNuSeg {
         Vec::new()
     }
 
+    /// From its own format to JPEG, once more when it was chosen for training or test.
+    fn published_jpegs(&self) -> Option<[u32; 2]> {
+        Some([2, 1])
+    }
+
     fn knows_groups(&self) -> bool {
         true
     }

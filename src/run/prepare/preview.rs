@@ -19,7 +19,7 @@ const COLUMNS: usize = 3;
 const PANEL: u32 = 420;
 const GAP: u32 = 8;
 /// Of objects, and of class 1, 2, ... in turn.
-const COLORS: [[u8; 3]; 4] = [[0, 200, 60], [255, 190, 0], [0, 150, 255], [220, 0, 160]];
+pub(super) const COLORS: [[u8; 3]; 4] = [[0, 200, 60], [255, 190, 0], [0, 150, 255], [220, 0, 160]];
 
 /// Collects pictures as the images pass.
 pub(super) struct Preview {

@@ -19,6 +19,9 @@ const MOST_PIXELS: u64 = 100_000_000;
 /// A level counts as fine enough if it is coarser than the images by at most this share.
 const TOLERANCE: f64 = 0.01;
 
+/// What an annotation without a class is called.
+const UNCLASSIFIED: &str = "unclassified";
+
 /// Share of its bounding box that a rectangle must fill.
 const RECTANGLE: f64 = 0.999;
 
@@ -29,7 +32,8 @@ pub struct QuPathOptions {
     pub slides: Vec<PathBuf>,
     /// GeoJSON file of the one slide, or folder with `STEM.geojson` for each.
     pub annotations: PathBuf,
-    /// Classes whose annotations are objects; all that are no regions if empty.
+    /// Classes whose annotations are objects; all that are no regions if empty. For masks of classes these are the levels
+    /// from 1, and where several claim a pixel the later one has it.
     pub classes: Vec<String>,
     /// Annotations are regions if their class begins so, in capitals or not.
     pub region_class: String,
@@ -48,7 +52,7 @@ pub struct QuPath {
     entries: Vec<Entry>,
     crops: Vec<Crop>,
     slides: Vec<Annotated>,
-    labels: Labels,
+    kind: MaskKind,
     notes: Vec<String>,
 }
 
@@ -76,7 +80,8 @@ impl QuPath {
     /// Faults of slides and files by name; [`Error::BadFile`] naming the feature for a region that is no rectangle or too
     /// large, for objects of several classes that nobody chose from, or for a file without objects.
     pub fn open(options: &QuPathOptions) -> Result<Self> {
-        let mut found = Self { entries: vec![], crops: vec![], slides: vec![], labels: options.labels, notes: vec![] };
+        let kind = MaskKind::of(options.labels, &options.classes)?;
+        let mut found = Self { entries: vec![], crops: vec![], slides: vec![], kind, notes: vec![] };
         let mut stems = BTreeSet::new();
         for path in &options.slides {
             let stem = files::stem(path);
@@ -138,9 +143,16 @@ impl QuPath {
         Ok(())
     }
 
+    /// Level of an object in masks of classes; 1 in others.
+    fn level(&self, object: &Annotation) -> u32 {
+        let MaskKind::Classes(names) = &self.kind else { return 1 };
+        let class = object.class.as_deref().unwrap_or(UNCLASSIFIED);
+        names.iter().position(|name| name == class).map_or(0, |at| at as u32 + 1)
+    }
+
     /// The annotations that are objects.
     fn chosen(&mut self, text: &Path, objects: Vec<Annotation>, options: &QuPathOptions) -> Result<Vec<Annotation>> {
-        let name = |object: &Annotation| object.class.clone().unwrap_or_else(|| "unclassified".into());
+        let name = |object: &Annotation| object.class.clone().unwrap_or_else(|| UNCLASSIFIED.into());
         let there: BTreeSet<String> = objects.iter().map(name).collect();
         let list = || there.iter().map(|class| format!("`{class}`")).collect::<Vec<_>>().join(", ");
         if there.is_empty() {
@@ -149,7 +161,7 @@ impl QuPath {
         if options.classes.is_empty() {
             if there.len() > 1 {
                 let reason = format!(
-                    "holds objects of the classes {}, and masks know one kind; choose with --class, more than once for several",
+                    "holds objects of the classes {}, and masks know one kind; choose with --class, more than once for several, or tell them apart with --labels classes",
                     list()
                 );
                 return Err(Error::bad_file(text, reason));
@@ -253,10 +265,7 @@ impl Source for QuPath {
     }
 
     fn kind(&self) -> MaskKind {
-        match self.labels {
-            Labels::Instances => MaskKind::Instances,
-            Labels::Binary => MaskKind::Binary,
-        }
+        self.kind.clone()
     }
 
     fn entries(&self) -> &[Entry] {
@@ -273,11 +282,14 @@ impl Source for QuPath {
             place: format!("feature {}", object.index),
             outlines: object.outlines.iter().map(|outline| outline.map(place)).collect(),
         };
-        let shapes: Vec<Shape> = objects.iter().filter(|object| meets(object, *scale, rect)).map(shape).collect();
+        let mut seen: Vec<&Annotation> = objects.iter().filter(|object| meets(object, *scale, rect)).collect();
+        seen.sort_by_key(|object| self.level(object));
+        let shapes: Vec<Shape> = seen.iter().copied().map(shape).collect();
         let rules = DrawRules { allow_outside: false, published: None };
-        let (labels, counts) = match self.labels {
-            Labels::Instances => draw_objects(path, &shapes, rect.size(), rules)?,
-            Labels::Binary => draw_classes(path, &shapes, &vec![1; shapes.len()], rect.size(), rules)?,
+        let levels: Vec<u32> = seen.iter().map(|object| self.level(object)).collect();
+        let (labels, counts) = match self.kind {
+            MaskKind::Instances => draw_objects(path, &shapes, rect.size(), rules)?,
+            MaskKind::Binary | MaskKind::Classes(_) => draw_classes(path, &shapes, &levels, rect.size(), rules)?,
         };
         Ok(Labelled { image, labels, counts, mpp: Some(*mpp) })
     }

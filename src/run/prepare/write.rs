@@ -1,7 +1,9 @@
 //! The files of a prepared data set.
 
+use super::preview::COLORS;
 use super::{Entry, Labelled, MaskKind};
-use crate::data::{PatchGrid, Split};
+use crate::config::OutputClass;
+use crate::data::{PatchGrid, Split, published_jpeg};
 use crate::error::{Error, Result};
 use crate::geometry::Size;
 use image::codecs::png::PngEncoder;
@@ -19,6 +21,8 @@ pub(super) struct Writer {
     folder: PathBuf,
     kind: MaskKind,
     patches: Option<PatchGrid>,
+    /// Put each patch of an image through JPEG.
+    compress: bool,
     rows: Vec<Row>,
     /// Everything written, for the last sync.
     files: Vec<PathBuf>,
@@ -38,12 +42,13 @@ struct Row {
 }
 
 impl Writer {
-    pub fn new(folder: &Path, kind: MaskKind, patches: Option<PatchGrid>) -> Result<Self> {
+    pub fn new(folder: &Path, kind: MaskKind, patches: Option<PatchGrid>, compress: bool) -> Result<Self> {
         for name in ["image", "mask"] {
             fs::create_dir(folder.join(name)).map_err(Error::io("create", folder.join(name)))?;
         }
-        let (rows, files) = (Vec::new(), Vec::new());
-        Ok(Self { folder: folder.to_owned(), kind, patches, rows, files, cut: (0, [0; 2]) })
+        let (rows, files, folder) = (Vec::new(), Vec::new(), folder.to_owned());
+        let compress = compress && patches.is_some();
+        Ok(Self { folder, kind, patches, compress, rows, files, cut: (0, [0; 2]) })
     }
 
     /// Writes an image and its mask, or their patches.
@@ -54,7 +59,7 @@ impl Writer {
             return Err(Error::Internal(counts));
         }
         for (name, corner, part) in self.parts(entry, size)? {
-            let pixels = imageops::crop_imm(&read.image, corner[0], corner[1], part.width, part.height).to_image();
+            let pixels = self.part(&read.image, corner, part)?;
             self.png(&format!("image/{name}"), &pixels, part, ExtendedColorType::Rgb8)?;
             let row = |y: u32| ((corner[1] + y) * size.width + corner[0]) as usize;
             let rows = (0..part.height).map(|y| &read.labels[row(y)..row(y) + part.width as usize]);
@@ -76,10 +81,15 @@ impl Writer {
         let folder = self.folder.join("unlabelled");
         fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
         for (name, corner, part) in self.parts(entry, Size::new(image.width(), image.height()))? {
-            let pixels = imageops::crop_imm(image, corner[0], corner[1], part.width, part.height).to_image();
+            let pixels = self.part(image, corner, part)?;
             self.png(&format!("unlabelled/{name}"), &pixels, part, ExtendedColorType::Rgb8)?;
         }
         Ok(())
+    }
+
+    fn part(&self, image: &RgbImage, [x, y]: [u32; 2], size: Size) -> Result<RgbImage> {
+        let pixels = imageops::crop_imm(image, x, y, size.width, size.height).to_image();
+        published_jpeg::image(pixels, u32::from(self.compress))
     }
 
     /// Name, corner and size of each part of an image that becomes a file.
@@ -205,13 +215,8 @@ impl Writer {
         file.into_inner().map_err(|e| Error::io("write", "index.csv")(e.into_error()))
     }
 
-    /// The `[data]` table of a training run on this data set, or why there is none.
+    /// The `[data]` table of a training run on this data set, and the classes of its masks.
     fn table(&self, place: &Path, divided: bool, styled: bool, scaled: bool) -> Result<String> {
-        let Some(labels) = self.kind.labels() else {
-            let reason =
-                "# Masks of several classes: training learns one class at a time. Prepare again with --class.\n";
-            return Ok(reason.into());
-        };
         let mut data = toml::Table::new();
         let mut put = |key: &str, value: &str| data.insert(key.into(), toml::Value::String(value.into()));
         put("root", &place.to_string_lossy());
@@ -227,9 +232,15 @@ impl Writer {
         if scaled {
             put("mpp_column", "mpp");
         }
-        let labels = toml::Value::try_from(labels).map_err(Error::compute("writing dataset.toml"))?;
+        let labels = toml::Value::try_from(self.kind.labels()).map_err(Error::compute("writing dataset.toml"))?;
         data.insert("labels".into(), labels);
-        let whole = toml::Table::from_iter([("data".to_owned(), toml::Value::Table(data))]);
+        let mut whole = toml::Table::from_iter([("data".to_owned(), toml::Value::Table(data))]);
+        if let MaskKind::Classes(names) = &self.kind {
+            let class = |(name, color): (&String, [u8; 3])| OutputClass { name: name.clone(), color };
+            let classes: Vec<OutputClass> = names.iter().zip(COLORS.into_iter().cycle()).map(class).collect();
+            let classes = toml::Value::try_from(classes).map_err(Error::compute("writing dataset.toml"))?;
+            whole.insert("model".into(), toml::Table::from_iter([("class".to_owned(), classes)]).into());
+        }
         let text = toml::to_string(&whole).map_err(Error::compute("writing dataset.toml"))?;
         let groups = if divided { "# No group: the splits divide groups, which training would refuse.\n" } else { "" };
         Ok(format!("# The table of a training configuration that reads this data set.\n{groups}{text}"))

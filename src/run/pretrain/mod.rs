@@ -5,7 +5,7 @@ mod sheet;
 mod slides;
 mod sources;
 
-use crate::config::PretrainConfig;
+use crate::config::{PretrainConfig, ValNoise};
 use crate::data::PatchBatch;
 use crate::error::{Error, Result};
 use crate::run::picture::{page, write_png};
@@ -123,7 +123,16 @@ pub fn pretrain(options: &PretrainOptions, stop: &AtomicBool, tell: &mut dyn FnM
         &mut loader,
         out,
         stop,
-        &mut |trainer| validate(trainer.pupil(), trainer.averaged(), &held, config.training.batch),
+        &mut |trainer| {
+            let (pupil, network, part) = (trainer.pupil(), trainer.averaged(), config.training.batch);
+            match (config.training.val_noise, &held) {
+                (ValNoise::Fresh, Held::Out { crops, .. }) => {
+                    let crops = sources.fresh(crops.len, trainer.state().step)?;
+                    pupil.score(network, &crops, part).map(Some)
+                }
+                _ => validate(pupil, network, &held, part),
+            }
+        },
         &mut |event| match event {
             PretrainEvent::Step { step, total, loss } => {
                 let crops = ((step - first) as usize * config.crops_per_step()) as f64;

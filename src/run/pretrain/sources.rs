@@ -90,6 +90,14 @@ impl Sources {
         Ok(Held::Out { crops, levels: config.training.val_levels })
     }
 
+    /// As many crops of the held-out images as a validation after `step` steps draws for itself, changed as the training
+    /// crops are.
+    pub fn fresh(&self, count: usize, step: u64) -> Result<PatchBatch> {
+        let epoch = HELD_OUT - 1 - step;
+        let units = self.all.mixture(&self.table, Split::Val, count, self.seed).epoch(epoch);
+        self.all.batch(&units, &self.plan, epoch, 0)
+    }
+
     /// The first crops of the run.
     pub fn first(&self, most: usize) -> Result<PatchBatch> {
         let units = self.mixture.epoch(0);

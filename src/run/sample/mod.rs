@@ -3,9 +3,10 @@
 use crate::config::{Precision, PretextConfig};
 use crate::diffusion::Method;
 use crate::error::{Error, Result};
+use crate::file::write_bytes;
 use crate::run::picture::{page, write_png};
 use crate::train::device::{self, set_threads};
-use crate::train::{Pretrained, Recipe, generate, write_whole};
+use crate::train::{Pretrained, Recipe, generate};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -146,5 +147,5 @@ fn record(options: &SampleOptions, recipe: &Recipe, pretrained: &Pretrained) -> 
         "seed": recipe.seed,
     });
     let text = serde_json::to_string_pretty(&record).map_err(Error::compute("writing sample.json"))?;
-    write_whole(&options.out.join("sample.json"), text.as_bytes())
+    write_bytes(&options.out.join("sample.json"), text.as_bytes())
 }

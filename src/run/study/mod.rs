@@ -6,9 +6,10 @@ mod table;
 
 use crate::config::Study;
 use crate::error::{Error, Result};
+use crate::file::write_bytes;
 use crate::run::finetune::{self, FinetuneOptions, finetune};
 use crate::run::pretrain::{self, PretrainOptions, pretrain};
-use crate::train::{BEST, LAST, PRETRAINED, write_whole};
+use crate::train::{BEST, LAST, PRETRAINED};
 use cell::{Cell, DONE};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -126,7 +127,7 @@ fn begin(options: &StudyOptions) -> Result<()> {
         }
     }
     let text = serde_json::to_vec_pretty(&now).map_err(Error::compute("writing the study"))?;
-    write_whole(&path, &text)
+    write_bytes(&path, &text)
 }
 
 /// What a study's names stand for.
@@ -169,7 +170,7 @@ fn run_pretraining(
         threads: options.threads,
     };
     pretrain(&run, stop, &mut |progress| tell(Progress::Pretrain(progress)))?;
-    write_whole(&folder.join(DONE), b"")
+    write_bytes(&folder.join(DONE), b"")
 }
 
 fn run_cell(options: &StudyOptions, cell: Cell, stop: &AtomicBool, tell: &mut dyn FnMut(Progress<'_>)) -> Result<()> {
@@ -196,7 +197,7 @@ fn run_cell(options: &StudyOptions, cell: Cell, stop: &AtomicBool, tell: &mut dy
             std::fs::remove_file(&path).map_err(Error::io("remove", &path))?;
         }
     }
-    write_whole(&folder.join(DONE), b"")
+    write_bytes(&folder.join(DONE), b"")
 }
 
 fn report(options: &StudyOptions, finished: &[Finished]) -> Result<()> {

@@ -3,8 +3,8 @@
 use super::cell::{Cell, Score, percent};
 use crate::config::Study;
 use crate::error::{Error, Result};
+use crate::file::write_bytes;
 use crate::metrics::bootstrap::{Interval, mean_interval};
-use crate::train::write_whole;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -144,7 +144,7 @@ fn deviation(values: &[f64]) -> Option<f64> {
 pub(super) fn write(study: &Study, finished: &[Finished], arms: &[Arm], out: &Path) -> Result<()> {
     write_csv(&out.join("runs.csv"), finished.iter().map(|run| RunRow::of(study, run)))?;
     write_csv(&out.join("arms.csv"), arms)?;
-    write_whole(&out.join("table.md"), markdown(study, finished.len(), arms).as_bytes())
+    write_bytes(&out.join("table.md"), markdown(study, finished.len(), arms).as_bytes())
 }
 
 #[derive(Debug, Serialize)]
@@ -184,7 +184,7 @@ fn write_csv<T: Serialize>(path: &Path, rows: impl IntoIterator<Item = T>) -> Re
         file.serialize(row).map_err(Error::compute(format!("writing {}", path.display())))?;
     }
     let bytes = file.into_inner().map_err(|e| Error::io("write", path)(e.into_error()))?;
-    write_whole(path, &bytes)
+    write_bytes(path, &bytes)
 }
 
 fn markdown(study: &Study, runs: usize, arms: &[Arm]) -> String {

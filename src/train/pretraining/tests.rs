@@ -170,6 +170,26 @@ fn accumulated_parts_give_the_gradient_of_the_whole_batch() {
 }
 
 #[test]
+fn a_summed_loss_is_the_mean_times_the_crops_of_a_step() {
+    let mean = config(&[]);
+    let sum = config(&[("accumulate = 2", "accumulate = 2\n    reduction = \"sum\"")]);
+    let first = trainer(&mean);
+    let weights = first.checkpoint();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("start.safetensors");
+    weights.write(&path).unwrap();
+    let step = |config: &PretrainConfig| {
+        let mut trainer = trainer(config);
+        let Saved { mut state, tensors } = PretrainCheckpoint::read(&path).unwrap();
+        state.config = config.clone();
+        trainer.restore(&Saved { state, tensors }, &path).unwrap();
+        trainer.step(&loader(config, 0).next_batch().unwrap(), 12).unwrap().unwrap()
+    };
+    let (mean, sum) = (step(&mean), step(&sum));
+    assert!((sum - 4.0 * mean).abs() < 1e-4 * sum, "{sum} is four times {mean}");
+}
+
+#[test]
 fn the_score_is_a_mean_over_images_however_they_are_grouped() {
     let config = config(&[]);
     let trainer = trainer(&config);

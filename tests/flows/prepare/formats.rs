@@ -4,12 +4,13 @@ use super::{as_training_reads, files, make, options, refused, stems};
 use image::codecs::bmp::BmpEncoder;
 use image::{ExtendedColorType, Rgb, RgbImage};
 use serde_json::{Value, json};
+use slidestream::config::Labels;
 use slidestream::data::Split;
 use slidestream::run::prepare::{Glas, HeadNeck, MoNuSeg, SplitKind};
 use std::path::{Path, PathBuf};
 
 /// One image with its nuclei.
-fn monuseg_image(root: &Path, part: &str, stem: &str, nuclei: &[&[[f64; 2]]]) {
+pub(crate) fn monuseg_image(root: &Path, part: &str, stem: &str, nuclei: &[&[[f64; 2]]]) {
     let (images, texts) = (root.join(part).join("Tissue Images"), root.join(part).join("Annotations"));
     std::fs::create_dir_all(&images).unwrap();
     std::fs::create_dir_all(&texts).unwrap();
@@ -26,8 +27,8 @@ fn monuseg_image(root: &Path, part: &str, stem: &str, nuclei: &[&[[f64; 2]]]) {
     std::fs::write(texts.join(format!("{stem}.xml")), text).unwrap();
 }
 
-const LEFT: &[[f64; 2]] = &[[2.0, 2.0], [9.0, 2.0], [9.0, 9.0], [2.0, 9.0]];
-const RIGHT: &[[f64; 2]] = &[[8.0, 4.0], [14.0, 4.0], [14.0, 8.0], [8.0, 8.0]];
+pub(crate) const LEFT: &[[f64; 2]] = &[[2.0, 2.0], [9.0, 2.0], [9.0, 9.0], [2.0, 9.0]];
+pub(crate) const RIGHT: &[[f64; 2]] = &[[8.0, 4.0], [14.0, 4.0], [14.0, 8.0], [8.0, 8.0]];
 const BEYOND: &[[f64; 2]] = &[[17.0, 12.0], [22.5, 12.0], [22.5, 18.0], [17.0, 18.0]];
 
 #[test]
@@ -109,14 +110,15 @@ fn nuclei_outside_their_image_are_named_or_on_request_left_out_and_counted() {
 
 /// `name.bmp` and `name_anno.bmp` with an 8 bit palette, as the real ones have.
 fn glas_image(root: &Path, name: &str) {
-    RgbImage::from_pixel(12, 10, Rgb([220, 180, 210])).save(root.join(format!("{name}.bmp"))).unwrap();
-    let labels: Vec<u8> = (0..120).map(|i| if i % 12 < 5 { 1 } else { 2 * u8::from(i % 12 > 7) }).collect();
+    RgbImage::from_pixel(24, 20, Rgb([220, 180, 210])).save(root.join(format!("{name}.bmp"))).unwrap();
+    let labels: Vec<u8> =
+        (0..24 * 20).map(|i| if i % 24 < 5 { 1 } else { 2 * u8::from((8..20).contains(&(i % 24))) }).collect();
     let mut bytes = Vec::new();
-    BmpEncoder::new(&mut bytes).encode(&labels, 12, 10, ExtendedColorType::L8).unwrap();
+    BmpEncoder::new(&mut bytes).encode(&labels, 24, 20, ExtendedColorType::L8).unwrap();
     std::fs::write(root.join(format!("{name}_anno.bmp")), bytes).unwrap();
 }
 
-fn glas(root: &Path, train: u32) {
+pub(crate) fn glas(root: &Path, train: u32) {
     std::fs::create_dir_all(root).unwrap();
     let parts = [("train", train), ("testA", 60), ("testB", 20)];
     parts.iter().for_each(|(part, count)| (1..=*count).for_each(|i| glas_image(root, &format!("{part}_{i}"))));
@@ -127,7 +129,7 @@ fn the_published_glas_split_is_had_again() {
     let dir = tempfile::tempdir().unwrap();
     let (root, out) = (dir.path().join("glas"), dir.path().join("out"));
     glas(&root, 3);
-    let source = Glas::open(&root).unwrap();
+    let source = Glas::open(&root, false).unwrap();
     let report = make(&source, &options(&out, SplitKind::Parity)).unwrap();
     let (data, table, config) = as_training_reads(&out);
     let mut want: Vec<String> =
@@ -147,9 +149,9 @@ fn the_published_glas_split_is_had_again() {
     assert_eq!(row, [1, 1, 1, 1, 1, 0, 0, 0, 2, 2, 2, 2], "numbers as in the BMP");
     assert_eq!(data.len(), 80);
     std::fs::remove_file(root.join("testB_20.bmp")).unwrap();
-    assert!(refused(Glas::open(&root)).contains("testB_20_anno.bmp: has no image"));
+    assert!(refused(Glas::open(&root, false)).contains("testB_20_anno.bmp: has no image"));
     std::fs::remove_file(root.join("testB_20_anno.bmp")).unwrap();
-    let message = refused(make(&Glas::open(&root).unwrap(), &options(&dir.path().join("b"), SplitKind::Parity)));
+    let message = refused(make(&Glas::open(&root, false).unwrap(), &options(&dir.path().join("b"), SplitKind::Parity)));
     assert!(message.contains("but there are 60 and 19"), "{message}");
 }
 
@@ -165,7 +167,7 @@ fn patients_of_glas_stay_together_unless_the_official_parts_divide_them() {
         table += &format!("{name}, {}, {}, x\n", i % 6, if i % 6 < 3 { "benign" } else { "malignant" });
     }
     std::fs::write(root.join("Grade.csv"), &table).unwrap();
-    let source = Glas::open(&root).unwrap();
+    let source = Glas::open(&root, false).unwrap();
     let by_groups = dir.path().join("groups");
     let report = make(&source, &options(&by_groups, SplitKind::Groups)).unwrap();
     let (_, splits, config) = as_training_reads(&by_groups);
@@ -177,10 +179,10 @@ fn patients_of_glas_stay_together_unless_the_official_parts_divide_them() {
     let (_, splits, config) = as_training_reads(&official);
     assert_eq!((splits.of(Split::Test).len(), config.group), (4, None));
     std::fs::write(root.join("Grade.csv"), table.replace("train_3,", "train_33,")).unwrap();
-    assert!(refused(Glas::open(&root)).contains("Grade.csv: has no line for the image `train_3`"));
+    assert!(refused(Glas::open(&root, false)).contains("Grade.csv: has no line for the image `train_3`"));
 }
 
-fn hn(root: &Path, images: usize) -> PathBuf {
+pub(crate) fn hn(root: &Path, images: usize) -> PathBuf {
     std::fs::create_dir_all(root).unwrap();
     let square = |x: i32, edge: i32| -> Value {
         json!({ "geometry": [{ "x": x, "y": 0 }, { "x": x + edge, "y": 0 }, { "x": x + edge, "y": edge }, { "x": x, "y": edge }] })
@@ -188,8 +190,12 @@ fn hn(root: &Path, images: usize) -> PathBuf {
     let mut entries = Vec::new();
     for i in 0..images {
         let file = format!("f{i:02}.png");
-        RgbImage::from_pixel(16, 12, Rgb([210, 150, 190])).save(root.join(&file)).unwrap();
-        let label = json!({ "Malignant": [square(0, 8)], "Non malignant stroma ": [square(4, 8)] });
+        RgbImage::from_pixel(16, 20, Rgb([210, 150, 190])).save(root.join(&file)).unwrap();
+        let low = json!([{ "x": 10, "y": 9 }, { "x": 15, "y": 9 }, { "x": 15, "y": 12 }, { "x": 10, "y": 12 }]);
+        let label = json!({
+            "Malignant": [square(0, 8)], "Non malignant stroma ": [square(4, 8)],
+            "Non malignant epithelium": [{ "geometry": low }],
+        });
         entries.push(json!({ "External ID": file, "Label": if i == 1 { json!("Skip") } else { label } }));
     }
     let path = root.join("export.json");
@@ -212,6 +218,12 @@ fn head_and_neck_masks_hold_classes_and_the_published_split_is_sequential() {
     let index = std::fs::read_to_string(out.join("index.csv")).unwrap();
     assert!(index.contains("f09.png,f09.png,f09,test") && index.contains("f10.png,f10.png,f10,test"), "{index}");
     assert_eq!(files(&out.join("unlabelled")), ["f01.png".to_owned()].into());
+    let (data, _, config) = as_training_reads(&out);
+    assert_eq!((config.labels, data.sample(0).unwrap().labels[4]), (Labels::Classes, 2));
+    let table: toml::Table = std::fs::read_to_string(out.join("dataset.toml")).unwrap().parse().unwrap();
+    let names: Vec<_> =
+        table["model"]["class"].as_array().unwrap().iter().map(|class| class["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Malignant", "Non malignant stroma", "Non malignant epithelium"]);
     let published = HeadNeck::open(&root, Some("Malignant"), false, true).unwrap();
     let one = dir.path().join("one");
     make(&published, &options(&one, SplitKind::Parity)).unwrap();
@@ -226,4 +238,41 @@ fn head_and_neck_masks_hold_classes_and_the_published_split_is_sequential() {
     assert!(refused(HeadNeck::open(&root, None, false, false)).contains("labels `f04.png`, which is not in"));
     std::fs::write(&export, "[{]").unwrap();
     assert!(refused(HeadNeck::open(&root, None, false, false)).contains("export.json: is not a Labelbox export"));
+}
+
+#[test]
+fn glands_are_worn_and_joined_and_images_compressed_as_published_only_on_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("glas");
+    glas(&root, 2);
+    let made = |name: &str, published: bool, change: &dyn Fn(&mut slidestream::run::prepare::PrepareOptions)| {
+        let mut options = options(&dir.path().join(name), SplitKind::Parity);
+        change(&mut options);
+        make(&Glas::open(&root, published).unwrap(), &options).unwrap();
+        let mask = image::open(options.out.join("mask/testA_1.png")).unwrap();
+        (mask, image::open(options.out.join("image/testA_1.png")).unwrap().into_rgb8())
+    };
+    let (plain, image) = made("plain", false, &|_| {});
+    let (binary, _) = made("binary", false, &|options| options.binary = true);
+    let (worn, compressed) = made("worn", true, &|options| options.published_images = true);
+    let plain = plain.into_luma16().into_raw();
+    assert_eq!(plain[..12], [1, 1, 1, 1, 1, 0, 0, 0, 2, 2, 2, 2]);
+    let joined: Vec<u8> = plain.iter().map(|&label| if label > 0 { 255 } else { 0 }).collect();
+    assert_eq!(binary.into_luma8().into_raw(), joined);
+    let worn = worn.into_luma16().into_raw();
+    let lost = worn.iter().zip(&plain).filter(|(worn, plain)| worn != plain).count();
+    assert!(lost > 0 && worn.iter().zip(&plain).all(|(worn, plain)| *worn == 0 || worn == plain), "{lost} pixels lost");
+    // A plain colour survives JPEG to within its rounding.
+    assert!(image.as_raw().iter().zip(compressed.as_raw()).all(|(a, b)| a.abs_diff(*b) <= 3));
+    let mut options = options(&dir.path().join("no"), SplitKind::Groups);
+    options.binary = true;
+    let (classes, table) = (dir.path().join("hn"), "`--binary` is given");
+    hn(&classes, 8);
+    assert!(refused(make(&HeadNeck::open(&classes, None, false, false).unwrap(), &options)).contains(table));
+    assert!(
+        refused(make(&HeadNeck::open(&classes, Some("Malignant"), false, false).unwrap(), &options)).contains(table)
+    );
+    (options.binary, options.published_images) = (false, true);
+    let folder = HeadNeck::open(&classes, None, false, false).unwrap();
+    assert!(refused(make(&folder, &options)).contains("`--published-images` is given"));
 }

@@ -4,7 +4,7 @@ use super::{as_training_reads, make, options, refused};
 use serde_json::{Value, json};
 use slidestream::config::Labels;
 use slidestream::geometry::Rect;
-use slidestream::run::prepare::{QuPath, QuPathOptions, SplitKind};
+use slidestream::run::prepare::{QuPath, QuPathOptions, Source, SplitKind};
 use slidestream::slide::{self, Limits};
 use std::path::{Path, PathBuf};
 
@@ -84,6 +84,41 @@ fn regions_become_images_at_the_asked_resolution_and_their_objects_masks() {
     }
     let corner = sample.image.get_pixel(10, 10).0;
     assert!(corner[0].abs_diff(60) <= 1 && corner[1].abs_diff(40) <= 1, "pixel (10, 10) shows (60, 40): {corner:?}");
+}
+
+#[test]
+fn annotations_of_several_classes_become_levels_and_the_later_class_lies_on_top() {
+    let dir = tempfile::tempdir().unwrap();
+    let (slide, text) = (slide_file(dir.path(), "a.png"), dir.path().join("a.geojson"));
+    let of_class = |name: &str, from: [f64; 2], size: [f64; 2]| rectangle(Some(name), from, size);
+    write(
+        &text,
+        &[
+            of_class("Region", [40.0, 20.0], [80.0, 60.0]),
+            of_class("Tumor", [60.0, 40.0], [20.0, 20.0]),
+            of_class("Stroma", [50.0, 30.0], [40.0, 40.0]),
+            of_class("Fold", [42.0, 22.0], [6.0, 6.0]),
+        ],
+    );
+    let classes = ["Stroma", "Tumor"].map(str::to_owned).to_vec();
+    let asked = QuPathOptions { labels: Labels::Classes, classes, ..of(vec![slide], &text) };
+    let source = QuPath::open(&asked).unwrap();
+    assert!(source.notes().iter().any(|note| note.contains("1 objects of other classes were left out")));
+    let labels = source.read(0).unwrap().labels;
+    for (i, &label) in labels.iter().enumerate() {
+        let want = match (i % 40, i / 40) {
+            (10..20, 10..20) => 2,
+            (5..25, 5..25) => 1,
+            _ => 0,
+        };
+        assert_eq!(label, want, "at ({}, {})", i % 40, i / 40);
+    }
+    let refused_with = |classes: &[&str]| {
+        let classes = classes.iter().map(|name| (*name).to_owned()).collect();
+        refused(QuPath::open(&QuPathOptions { classes, ..asked.clone() }).map(drop))
+    };
+    assert!(refused_with(&[]).contains("`--class` is missing"));
+    assert!(refused_with(&["Tumor", "Tumor"]).contains("`--class` is Tumor: every class needs a name of its own"));
 }
 
 #[test]

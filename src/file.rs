@@ -88,6 +88,14 @@ pub fn write_whole(path: &Path, fill: impl FnOnce(&mut OutFile) -> Result<()>) -
     placed
 }
 
+/// [`write_whole`] of bytes that are there.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_whole(path, |file| file.append(bytes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +111,7 @@ mod tests {
     fn a_failed_write_leaves_the_old_file_and_no_litter() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tissue.geojson");
-        write_whole(&path, |file| file.append(b"old")).unwrap();
+        write_bytes(&path, b"old").unwrap();
         let failed = write_whole(&path, |file| {
             file.append(b"half of the ne")?;
             Err(Error::Cancelled)
