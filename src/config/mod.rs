@@ -5,6 +5,7 @@ mod dataset;
 mod diffusion;
 mod evaluate;
 mod finetune;
+mod host_image;
 mod loss;
 mod package;
 mod pretext;
@@ -24,6 +25,7 @@ pub use dataset::{DataConfig, Labels, SplitBy};
 pub use diffusion::{DiffusionConfig, NoiseSchedule, Predict, StepDraw, StepWeight};
 pub use evaluate::{EvaluateConfig, MaskKind};
 pub use finetune::{FinetuneConfig, OutputModel, Stored, TrainInput};
+pub use host_image::HostImage;
 pub use loss::{LossConfig, SsMode};
 pub use package::{
     ClassRole, InputSpec, ModelClass, ModelPackage, NetworkSpec, Normalisation, Postprocessing, Task, WeightsSpec,

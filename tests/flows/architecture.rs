@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Top-level modules from the ground up; a module may use those of lower levels only.
-const LEVELS: [&[&str]; 8] = [
+const LEVELS: [&[&str]; 9] = [
     &["error", "geometry"],
     &["budget", "config"],
     &["tile"],
@@ -13,6 +13,7 @@ const LEVELS: [&[&str]; 8] = [
     &["stream", "infer", "stitch", "metrics", "pretext"],
     &["sink", "train"],
     &["run"],
+    &["engine"],
     &["cli", "lib", "main"],
 ];
 

@@ -5,6 +5,8 @@ mod architecture;
 mod common;
 #[cfg(feature = "torch")]
 mod configurations;
+#[cfg(feature = "torch")]
+mod engine;
 mod evaluate;
 #[cfg(feature = "torch")]
 mod fid;
