@@ -15,9 +15,10 @@ const TELL_EVERY: Duration = Duration::from_millis(100);
 /// Those of [`finetune::finetune`].
 pub(super) fn finetune(desk: &Desk, job: JobId, stop: &Stop, order: TrainOrder) -> Result<Ending> {
     let mut config = FinetuneConfig::read_unchecked(&order.config)?;
-    let mut command = format!("slidestream finetune {}", order.config.display());
+    // For the model's card: the folders of this computer are nobody's business.
+    let name = order.config.file_name().unwrap_or_default();
+    let mut command = format!("slidestream finetune {}", name.display());
     if let Some(data) = order.data {
-        command.push_str(&format!(" --data {}", data.display()));
         config.data.root = data;
     }
     if let Some(epochs) = order.epochs {
