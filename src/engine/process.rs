@@ -284,6 +284,10 @@ fn begin(options: &EngineOptions) -> Result<(Link, Child, ChildStdout), Failure>
     let mut command = Command::new(&options.program);
     command.arg("engine").arg("--host").arg(std::process::id().to_string());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::from(file));
+    if std::env::var_os("OMP_WAIT_POLICY").is_none() {
+        // libtorch's threads must not spin while they wait: the host wants the cores too.
+        command.env("OMP_WAIT_POLICY", "PASSIVE");
+    }
     // Ctrl-C goes to a whole group: the engine must outlive what the host does at its end.
     command.process_group(0);
     let mut child = command.spawn().map_err(|error| {

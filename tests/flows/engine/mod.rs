@@ -94,8 +94,13 @@ fn follow(job: &Job) -> (Vec<Event>, Result<Ending, Failure>) {
 }
 
 fn batches(events: &[Event]) -> Vec<&Batch> {
-    let batch = |event| if let &Event::Objects(ref batch) = event { Some(batch) } else { None };
-    events.iter().filter_map(batch).collect()
+    let mut batches = Vec::new();
+    for event in events {
+        if let Event::Objects(batch) = event {
+            batches.push(batch);
+        }
+    }
+    batches
 }
 
 /// Waits until a long job computes.

@@ -99,7 +99,7 @@ class SegmentationTest {
     @Test
     void whatCannotBeDoneIsATypedExceptionThatNamesTheValue() {
         try (Slide slide = Slide.of(new Fixtures.InMemory(TISSUE)); Model model = Fixtures.model(Engine.shared())) {
-            Segmentation odd = Fixtures.everywhere(model).tile(50).build();
+            Segmentation odd = Fixtures.everywhere(model).tile(650).build();
             assertTrue(assertThrows(OptionException.class, () -> odd.run(slide)).getMessage().contains("input.tile_px"));
             Segmentation beside = Fixtures.everywhere(model).area(Area.rectangle(9000, 9000, 5, 5)).build();
             assertTrue(assertThrows(OptionException.class, () -> beside.run(slide)).getMessage().contains("area.outlines"));
