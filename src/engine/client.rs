@@ -2,7 +2,8 @@
 
 use super::batch::Batch;
 use super::inbox::{Inbox, Item};
-use super::process::{EngineOptions, Link, Process};
+use super::link::Link;
+use super::process::{EngineOptions, Process};
 use super::protocol::{Ending, Failure, JobId, Order, Progress, ToEngine, Want};
 use super::ring::Slot;
 use std::path::PathBuf;

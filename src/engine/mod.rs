@@ -9,8 +9,10 @@
 
 pub mod batch;
 pub mod client;
+pub mod failure;
 pub mod frame;
 mod inbox;
+mod link;
 mod log;
 pub mod process;
 pub mod protocol;

@@ -1,17 +1,16 @@
 //! One engine process, from its start to the exit status of its end.
 
 use super::frame::{self, Side};
-use super::inbox::{Inbox, Item, Part};
+use super::inbox::Inbox;
+use super::link::Link;
 use super::log;
-use super::protocol::{Failure, FromEngine, JobId, Order, ToEngine, Want};
-use super::ring::{Ring, Slot};
-use std::collections::HashMap;
+use super::protocol::{Failure, JobId, Order, ToEngine};
+use super::ring::Ring;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
@@ -46,36 +45,13 @@ impl EngineOptions {
 /// Time between two looks at the engine.
 const TICK: Duration = Duration::from_millis(100);
 /// Time that an engine gets to end by itself, once told to or once its pipe is closed.
-const FAREWELL: Duration = Duration::from_secs(5);
+pub(super) const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A running engine. Dropping it ends the engine.
 #[derive(Debug)]
 pub struct Process {
     link: Arc<Link>,
     supervisor: Option<thread::JoinHandle<()>>,
-}
-
-/// Shared by the threads that talk to the engine.
-#[derive(Debug)]
-pub(super) struct Link {
-    pid: u32,
-    log: PathBuf,
-    /// None once the engine is told to end.
-    to_engine: Mutex<Option<ChildStdin>>,
-    pub ring: Ring,
-    jobs: Mutex<Jobs>,
-    /// Messages heard so far.
-    heard: AtomicU64,
-    death: OnceLock<Failure>,
-    /// Told to end.
-    dismissed: AtomicBool,
-}
-
-#[derive(Debug)]
-struct Jobs {
-    last: JobId,
-    running: HashMap<JobId, Arc<Inbox>>,
-    idle_since: Instant,
 }
 
 impl Process {
@@ -119,32 +95,21 @@ impl Process {
 
     /// Why it is dead, if it is.
     pub fn death(&self) -> Option<&Failure> {
-        self.link.death.get()
+        self.link.death()
     }
 
     /// Can it take a job? Not if it is dead or told to end.
     pub fn takes_jobs(&self) -> bool {
-        self.death().is_none() && !self.link.dismissed.load(Ordering::Acquire)
+        self.death().is_none() && !self.link.dismissed()
     }
 
     /// Jobs that have not ended.
     pub fn jobs(&self) -> usize {
-        lock(&self.link.jobs).running.len()
+        self.link.jobs()
     }
 
     pub(super) fn begin(&self, order: Order) -> Result<(JobId, Arc<Inbox>, Arc<Link>), Failure> {
-        let inbox = Arc::new(Inbox::default());
-        let job = {
-            let mut jobs = lock(&self.link.jobs);
-            jobs.last += 1;
-            let job = jobs.last;
-            jobs.running.insert(job, inbox.clone());
-            job
-        };
-        if let Err(failure) = self.link.send(&ToEngine::Begin(job, order)) {
-            self.link.forget(job);
-            return Err(failure);
-        }
+        let (job, inbox) = self.link.begin(order)?;
         Ok((job, inbox, self.link.clone()))
     }
 
@@ -165,111 +130,6 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.end();
-    }
-}
-
-impl Link {
-    /// Sends a message. If the engine hangs, this ends when its watcher has killed it.
-    pub fn send(&self, message: &ToEngine) -> Result<(), Failure> {
-        let mut to_engine = lock(&self.to_engine);
-        let gone = || Failure::engine("the engine has been told to end");
-        let pipe = to_engine.as_mut().ok_or_else(|| self.death.get().cloned().unwrap_or_else(gone))?;
-        let sent = frame::send(pipe, message);
-        drop(to_engine);
-        sent.map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => Failure::engine(format!("cannot send to the engine: {error}")),
-            // Its supervisor is about to know why.
-            _ => self.wait_for_death(),
-        })
-    }
-
-    /// Answers a wanted region.
-    pub fn answer(&self, want: Want, pixels: Result<&[u8], String>) -> Result<(), Failure> {
-        let written = pixels.and_then(|pixels| {
-            if pixels.len() != want.bytes() {
-                return Err(format!("{} bytes instead of {} for a region", pixels.len(), want.bytes()));
-            }
-            self.ring.write(Slot::Pixels(want.slot), pixels).map_err(|error| error.to_string())
-        });
-        self.send(&ToEngine::Pixels(want.slot, written))
-    }
-
-    /// Gives back what nobody will take.
-    pub fn refuse(&self, want: Option<Want>, part: Option<Part>) {
-        // If the engine is dead, there is nobody to give it back to.
-        if let Some(want) = want {
-            let _ = self.answer(want, Err("the host has closed this job".into()));
-        }
-        if let Some(part) = part {
-            let _ = self.send(&ToEngine::Release(part.slot));
-        }
-    }
-
-    pub fn forget(&self, job: JobId) {
-        let mut jobs = lock(&self.jobs);
-        jobs.running.remove(&job);
-        jobs.idle_since = Instant::now();
-    }
-
-    /// No more messages; the engine ends by this or by the end of its input.
-    fn dismiss(&self) {
-        self.dismissed.store(true, Ordering::Release);
-        if let Some(mut pipe) = lock(&self.to_engine).take() {
-            // An engine that is gone needs no order.
-            let _ = frame::send(&mut pipe, &ToEngine::Shutdown);
-        }
-    }
-
-    /// As [`Link::dismiss`], for its watcher, which must not wait: while somebody sends, it is not idle.
-    fn send_off(&self) {
-        if let Ok(mut pipe) = self.to_engine.try_lock() {
-            self.dismissed.store(true, Ordering::Release);
-            // Closing its input is an order too.
-            drop(pipe.take());
-        }
-    }
-
-    fn wait_for_death(&self) -> Failure {
-        let until = Instant::now() + 2 * FAREWELL;
-        while Instant::now() < until {
-            if let Some(failure) = self.death.get() {
-                return failure.clone();
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        Failure::engine(format!("the engine no longer listens; its log is {}", self.log.display()))
-    }
-
-    fn deliver(&self, message: FromEngine) {
-        self.heard.fetch_add(1, Ordering::Relaxed);
-        let (job, item) = match message {
-            FromEngine::Pong => return,
-            FromEngine::Progress(job, progress) => (job, Item::Progress(progress)),
-            FromEngine::Note(job, note) => (job, Item::Note(note)),
-            FromEngine::Objects { job, slot, bytes, last } => (job, Item::Part(Part { slot, bytes, last })),
-            FromEngine::Want(job, want) => (job, Item::Want(want)),
-            FromEngine::Ended(job, end) => {
-                let inbox = lock(&self.jobs).running.get(&job).cloned();
-                self.forget(job);
-                inbox.map(|inbox| inbox.put(Item::Ended(end)));
-                return;
-            }
-        };
-        let inbox = lock(&self.jobs).running.get(&job).cloned();
-        let back = match inbox {
-            Some(inbox) => inbox.put(item),
-            None => Some(item),
-        };
-        // A job that nobody knows, or one that its owner has closed.
-        back.into_iter().for_each(|item| self.give_back(item));
-    }
-
-    fn give_back(&self, item: Item) {
-        match item {
-            Item::Want(want) => self.refuse(Some(want), None),
-            Item::Part(part) => self.refuse(None, Some(part)),
-            _ => {}
-        }
     }
 }
 
@@ -340,17 +200,7 @@ fn begin(options: &EngineOptions) -> Result<(Link, Child, ChildStdout), Failure>
         Ok(Ok(())) => {}
         Ok(Err(reason)) | Err(reason) => return Err(fail(child, reason)),
     }
-    let jobs = Jobs { last: 0, running: HashMap::new(), idle_since: Instant::now() };
-    let link = Link {
-        pid: child.id(),
-        log,
-        to_engine: Mutex::new(Some(to_engine)),
-        ring,
-        jobs: Mutex::new(jobs),
-        heard: AtomicU64::new(0),
-        death: OnceLock::new(),
-        dismissed: AtomicBool::new(false),
-    };
+    let link = Link::new(child.id(), log, to_engine, ring);
     Ok((link, child, output))
 }
 
@@ -381,13 +231,13 @@ fn supervise(link: &Arc<Link>, mut child: Child, output: ChildStdout, options: &
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => cause = Some("its reader failed".into()),
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                if silence.lasts(link.heard.load(Ordering::Relaxed)) {
+                if silence.lasts(link.heard()) {
                     cause = Some(format!("it did not answer for {} s and was killed", options.silence.as_secs_f64()));
-                } else if link.dismissed.load(Ordering::Acquire) {
+                } else if link.dismissed() {
                     if told_to_end.get_or_insert_with(Instant::now).elapsed() >= 2 * FAREWELL {
                         cause = Some("it did not end when told to and was killed".into());
                     }
-                } else if rests(link, options.idle) {
+                } else if link.rests(options.idle) {
                     link.send_off();
                 }
             }
@@ -399,23 +249,11 @@ fn supervise(link: &Arc<Link>, mut child: Child, output: ChildStdout, options: &
     let cause = cause.unwrap_or_default();
     let cause = if cause.is_empty() { String::new() } else { format!(": {cause}") };
     let failure = Failure::engine(format!("the engine {status}{cause}; its log is {}", link.log.display()));
-    let failure = link.death.get_or_init(|| failure).clone();
-    // Senders that wait for room in its pipe have failed by now: its end of the pipe is closed.
-    lock(&link.to_engine).take();
-    let orphans: Vec<_> = lock(&link.jobs).running.drain().collect();
-    for (_, inbox) in orphans {
-        inbox.put(Item::Ended(Err(failure.clone())));
-    }
+    link.bury(failure);
     for thread in [reading, pinging].into_iter().flatten() {
         // A panic in one of them has been noticed as the end of its channel.
         let _ = thread.join();
     }
-}
-
-/// Ends an idle engine: true if it has no job and had none for long. No new job can come in between.
-fn rests(link: &Link, idle: Duration) -> bool {
-    let jobs = lock(&link.jobs);
-    jobs.running.is_empty() && jobs.idle_since.elapsed() >= idle
 }
 
 fn read(link: &Link, mut output: ChildStdout, ended: &mpsc::Sender<String>) {
@@ -432,12 +270,12 @@ fn read(link: &Link, mut output: ChildStdout, ended: &mpsc::Sender<String>) {
 }
 
 fn ping(link: &Link, every: Duration) {
-    while link.death.get().is_none() {
+    while link.death().is_none() {
         if link.send(&ToEngine::Ping).is_err() {
             return;
         }
         let until = Instant::now() + every;
-        while Instant::now() < until && link.death.get().is_none() {
+        while Instant::now() < until && link.death().is_none() {
             thread::sleep(TICK.min(every));
         }
     }
@@ -495,8 +333,4 @@ fn signal_name(signal: i32) -> &'static str {
         libc::SIGTERM => "SIGTERM",
         _ => "see signal(7)",
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

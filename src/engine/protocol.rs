@@ -1,7 +1,8 @@
 //! What the host and the engine say to each other.
 
+pub use super::failure::{Failure, FailureKind};
+
 use crate::config::{HostImage, SegmentConfig};
-use crate::error::Error;
 use crate::geometry::Size;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -15,8 +16,9 @@ pub const BUILD: &str = env!("CARGO_PKG_VERSION");
 /// FNV-1a over the sources that decide what bytes mean; with [`BUILD`] the build id. Messages carry no field names, so two
 /// sides of different sources would misread each other in silence.
 pub const LAYOUT: u64 = {
-    let sources: [&[u8]; 8] = [
+    let sources: [&[u8]; 9] = [
         include_bytes!("protocol.rs"),
+        include_bytes!("failure.rs"),
         include_bytes!("frame.rs"),
         include_bytes!("ring.rs"),
         include_bytes!("batch.rs"),
@@ -340,82 +342,4 @@ pub struct Segmented {
     pub manifest: Option<String>,
     /// Why a result that was there was left as it is, and so no objects came.
     pub skipped: Option<String>,
-}
-
-/// Who can mend a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum FailureKind {
-    /// Disk, permissions, missing file.
-    Io,
-    /// The image or the training data.
-    Input,
-    /// An option or a configuration.
-    Config,
-    /// The model package.
-    Model,
-    /// The device.
-    Device,
-    /// The device's memory.
-    OutOfDeviceMemory,
-    /// Stopped on request.
-    Cancelled,
-    /// The engine process did not start, died or hung.
-    Engine,
-    /// A defect of this program or of a library.
-    Internal,
-}
-
-impl FailureKind {
-    /// All, for a binding that must know each one.
-    pub const ALL: [Self; 9] = [
-        Self::Io,
-        Self::Input,
-        Self::Config,
-        Self::Model,
-        Self::Device,
-        Self::OutOfDeviceMemory,
-        Self::Cancelled,
-        Self::Engine,
-        Self::Internal,
-    ];
-}
-
-/// Why a job failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message}")]
-pub struct Failure {
-    /// Who can mend it.
-    pub kind: FailureKind,
-    /// The value, the place and the cure, with causes.
-    pub message: String,
-}
-
-impl Failure {
-    /// The engine process did not start, died or hung.
-    pub fn engine(message: impl Into<String>) -> Self {
-        Self { kind: FailureKind::Engine, message: message.into() }
-    }
-}
-
-impl From<&Error> for Failure {
-    fn from(error: &Error) -> Self {
-        use crate::error::ErrorKind;
-        let out_of_memory = |error: &Error| matches!(error, Error::OutOfDeviceMemory { .. });
-        let kind = match error {
-            Error::Tile { source, .. } | Error::TooManyFailedTiles { source, .. } if out_of_memory(source) => {
-                FailureKind::OutOfDeviceMemory
-            }
-            error if out_of_memory(error) => FailureKind::OutOfDeviceMemory,
-            error => match error.kind() {
-                ErrorKind::Io => FailureKind::Io,
-                ErrorKind::Input => FailureKind::Input,
-                ErrorKind::Config => FailureKind::Config,
-                ErrorKind::Model => FailureKind::Model,
-                ErrorKind::Device => FailureKind::Device,
-                ErrorKind::Cancelled => FailureKind::Cancelled,
-                ErrorKind::Internal => FailureKind::Internal,
-            },
-        };
-        Self { kind, message: error.with_causes() }
-    }
 }

@@ -113,7 +113,7 @@ fn the_host_s_half_of_the_engine_stands_on_the_ground_and_jni_on_it_alone() {
         let text = fs::read_to_string(&path).expect("UTF-8");
         for (prefix, allowed) in [
             ("slidestream::", &["engine", "error"][..]),
-            ("slidestream::engine::", &["batch", "client", "frame", "process", "protocol", "ring"]),
+            ("slidestream::engine::", &["batch", "client", "failure", "frame", "process", "protocol", "ring"]),
         ] {
             let java = |name: &String| ["JobListener", "Native"].contains(&name.as_str());
             let odd = named_after(&text, prefix).filter(|(_, name)| !allowed.contains(&name.as_str()) && !java(name));

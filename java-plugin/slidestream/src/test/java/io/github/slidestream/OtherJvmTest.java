@@ -3,6 +3,7 @@ package io.github.slidestream;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -103,7 +104,7 @@ class OtherJvmTest {
         process.environment().put("PATH", folder.toString());
         process.environment().remove("SLIDESTREAM_ENGINE");
         process.environment().remove("XDG_DATA_HOME");
-        String text = new String(process.start().getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+        String text = new String(process.start().getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertTrue(text.contains("EngineException: no program `slidestream` was found"), text);
     }
 }
