@@ -125,12 +125,7 @@ fn create(bytes: usize) -> io::Result<File> {
         }
         File::from_raw_fd(fd)
     };
-    // Without this an access to a page that the system has no room for kills the process with SIGBUS.
-    // SAFETY: the descriptor is open; the call touches no memory of this process.
-    match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, length) } {
-        0 => {}
-        code => return Err(io::Error::from_raw_os_error(code)),
-    }
+    reserve(&file, length)?;
     // SAFETY: as above.
     match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_SHRINK) } {
         0 => Ok(file),
@@ -138,9 +133,19 @@ fn create(bytes: usize) -> io::Result<File> {
     }
 }
 
+/// Gives a file its pages. Without this an access to one that the system has no room for kills the process with SIGBUS.
+fn reserve(file: &File, length: libc::off_t) -> io::Result<()> {
+    // SAFETY: the descriptor is open; the call touches no memory of this process.
+    match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, length) } {
+        0 => Ok(()),
+        code => Err(io::Error::from_raw_os_error(code)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::MetadataExt;
 
     #[test]
     fn what_one_side_writes_the_other_reads() {
@@ -168,8 +173,15 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_the_system_has_no_room_for_is_an_error_and_no_signal() {
-        assert!(create(1 << 50).is_err());
+    fn every_page_is_there_before_anyone_touches_it() {
+        let file = Ring::create().unwrap().file;
+        assert!(file.metadata().unwrap().blocks() * 512 >= RING_BYTES as u64);
+    }
+
+    #[test]
+    fn what_the_system_refuses_is_an_error_and_no_signal() {
+        assert!(reserve(&File::open("/dev/null").unwrap(), 4096).is_err());
+        assert!(create(usize::MAX).is_err(), "more than a file can have");
     }
 
     #[test]
