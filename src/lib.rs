@@ -43,6 +43,8 @@ pub mod train;
 
 pub mod run;
 
+pub mod engine;
+
 pub mod cli;
 
 pub use error::{Error, ErrorKind, Result};

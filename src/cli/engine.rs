@@ -6,11 +6,6 @@ use crate::infer::package::Package;
 use crate::infer::{EngineOptions, Segmenter, load};
 use std::time::Instant;
 
-/// Tiles a forward pass where the user does not say. On a CPU more tiles at once are not faster, and a smaller batch
-/// stops sooner; a GPU needs many to be busy.
-const BATCH_ON_CPU: usize = 1;
-const BATCH_ON_GPU: usize = 16;
-
 /// The model and how to compute with it.
 #[derive(Debug, clap::Args)]
 pub struct EngineArgs {
@@ -67,7 +62,7 @@ impl EngineArgs {
         };
         let segmenter = load(&package, &options)?;
         let engine = segmenter.engine();
-        let usual = if engine.device == "cpu" { BATCH_ON_CPU } else { BATCH_ON_GPU };
+        let usual = engine.usual_batch();
         let (name, version) = (&package.config.name, &package.config.version);
         let summary = format!(
             "model {name} {version}, {} on {} in {}, {} threads: {}",

@@ -20,6 +20,7 @@ mod progress;
 #[cfg(feature = "torch")]
 mod sample;
 mod segment;
+mod serve;
 #[cfg(feature = "torch")]
 mod steps;
 #[cfg(feature = "torch")]
@@ -46,6 +47,8 @@ enum Command {
     Baseline(baseline::BaselineArgs),
     Bench(bench::BenchArgs),
     Demo(demo::DemoArgs),
+    #[command(hide = true)]
+    Engine(serve::ServeArgs),
     Evaluate(evaluate::EvaluateArgs),
     #[cfg(feature = "torch")]
     Fid(fid::FidArgs),
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Baseline(args) => baseline::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Engine(args) => serve::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         #[cfg(feature = "torch")]
         Command::Fid(args) => fid::run(args),

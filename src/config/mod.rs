@@ -5,6 +5,7 @@ mod dataset;
 mod diffusion;
 mod evaluate;
 mod finetune;
+mod host_image;
 mod loss;
 mod output_model;
 mod package;
@@ -25,6 +26,7 @@ pub use dataset::{DataConfig, Labels, SplitBy};
 pub use diffusion::{DiffusionConfig, NoiseSchedule, Predict, StepDraw, StepWeight};
 pub use evaluate::{EvaluateConfig, MaskKind};
 pub use finetune::{FinetuneConfig, TrainInput};
+pub use host_image::HostImage;
 pub use loss::{LossConfig, SsMode};
 pub use output_model::{OutputClass, OutputModel, Stored};
 pub use package::{

@@ -13,6 +13,8 @@ pub enum Area {
     Tissue(TissueConfig),
     /// Inside the polygons of a GeoJSON file, level-0 pixels.
     Roi(PathBuf),
+    /// Inside polygons, level-0 pixels; each is its outer ring and its holes, whose last point may repeat the first.
+    Outlines(Vec<Vec<Vec<[f64; 2]>>>),
     /// Everywhere.
     WholeSlide,
 }
@@ -62,9 +64,26 @@ impl SegmentConfig {
             Area::Roi(path) if path.to_str().is_none() => {
                 Err(Error::config("--roi", path.display(), "the manifest could not record this name; use one in UTF-8"))
             }
+            Area::Outlines(polygons) => outlines(polygons),
             Area::Roi(_) | Area::WholeSlide => Ok(()),
         }
     }
+}
+
+fn outlines(polygons: &[Vec<Vec<[f64; 2]>>]) -> Result<()> {
+    if polygons.is_empty() {
+        return Err(Error::config("area.outlines", "empty", "name at least one polygon, or look at the whole slide"));
+    }
+    for (number, polygon) in polygons.iter().enumerate() {
+        let field = format!("area.outlines[{number}]");
+        if polygon.is_empty() || polygon.iter().any(|ring| ring.len() < 3) {
+            return Err(Error::config(field, format!("{} rings", polygon.len()), "a ring needs three points at least"));
+        }
+        if let Some(odd) = polygon.iter().flatten().flatten().find(|value| !value.is_finite()) {
+            return Err(Error::config(field, odd, "a coordinate must be a finite number of level-0 pixels"));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -73,12 +92,26 @@ mod tests {
 
     #[test]
     fn it_is_read_as_it_is_written_and_unknown_fields_are_refused() {
-        for area in [Area::WholeSlide, Area::Roi("roi.geojson".into()), SegmentConfig::default().area] {
+        let triangle = Area::Outlines(vec![vec![vec![[0.0, 0.5], [9.0, 0.0], [4.0, 7.0]]]]);
+        for area in [Area::WholeSlide, Area::Roi("roi.geojson".into()), triangle, SegmentConfig::default().area] {
             let config = SegmentConfig { area, mpp: Some(0.25), ..Default::default() };
             let text = serde_json::to_string(&config).expect("JSON");
             assert_eq!(serde_json::from_str::<SegmentConfig>(&text).expect("the same"), config);
         }
         assert!(serde_json::from_str::<SegmentConfig>(r#"{"tile": 5}"#).is_err());
+    }
+
+    #[test]
+    fn an_area_without_points_is_refused_by_its_number() {
+        for (polygons, told) in [
+            (vec![], "`area.outlines` is empty"),
+            (vec![vec![vec![[0.0, 0.0], [1.0, 0.0]]]], "`area.outlines[0]`"),
+            (vec![vec![vec![[0.0, 0.0], [1.0, f64::NAN], [1.0, 1.0]]]], "`area.outlines[0]` is NaN"),
+        ] {
+            let config = SegmentConfig { area: Area::Outlines(polygons), ..Default::default() };
+            let error = config.validate().expect_err("refused").to_string();
+            assert!(error.contains(told), "{error}");
+        }
     }
 
     #[test]

@@ -90,6 +90,38 @@ impl EngineOptions {
     }
 }
 
+impl EngineInfo {
+    /// Tiles a forward pass where the user does not say. On a CPU more tiles at once are not faster, and a smaller batch
+    /// stops sooner; a GPU needs many to be busy.
+    pub fn usual_batch(&self) -> usize {
+        if self.device == "cpu" { 1 } else { 16 }
+    }
+}
+
+/// A device that there is or could be.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DeviceInfo {
+    /// As it is named in options: `cpu`, `cuda:0`; `cuda` if there is none.
+    pub name: String,
+    /// Can it be used?
+    pub available: bool,
+    /// The precision that `auto` takes there and why, or why it cannot be used.
+    pub reason: String,
+}
+
+/// Every device, the one that `auto` takes first.
+#[cfg(feature = "torch")]
+pub fn devices() -> Vec<DeviceInfo> {
+    torch_device::devices()
+}
+
+/// Every device; this build has no engine for any.
+#[cfg(not(feature = "torch"))]
+pub fn devices() -> Vec<DeviceInfo> {
+    let reason = "this program was built without libtorch (the feature `torch`)";
+    vec![DeviceInfo { name: "cpu".into(), available: false, reason: reason.into() }]
+}
+
 /// The engine for a model package.
 ///
 /// # Errors

@@ -105,6 +105,11 @@ impl Package {
         &self.folder
     }
 
+    /// Its card, Markdown, if it has a readable one.
+    pub fn card(&self) -> Option<String> {
+        fs::read_to_string(self.folder.join(CARD)).ok()
+    }
+
     /// The file with the weights, whole, after comparing its hash with that of `model.toml`.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Which device and precision to compute with, and the CUDA half of libtorch, which is loaded only if it is there.
 
+use super::DeviceInfo;
 use crate::error::{Error, Result};
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 use std::ffi::{OsString, c_int};
@@ -112,6 +113,19 @@ pub fn choose(device: &str, precision: &str) -> Result<Choice> {
     Ok(Choice { device, kind, reason })
 }
 
+/// Every device, the one that `auto` takes first; `cuda` with the reason if there is none.
+pub fn devices() -> Vec<DeviceInfo> {
+    let entry = |name: String| match choose(&name, "auto") {
+        Ok(choice) => DeviceInfo { name, available: true, reason: choice.reason },
+        Err(error) => DeviceInfo { name, available: false, reason: error.to_string() },
+    };
+    let cpu = entry("cpu".into());
+    match cuda_devices() {
+        Ok(count) => (0..count).map(|number| entry(format!("cuda:{number}"))).chain([cpu]).collect(),
+        Err(reason) => vec![cpu, DeviceInfo { name: "cuda".into(), available: false, reason }],
+    }
+}
+
 /// `f32`, `bf16`, `f16`.
 pub fn precision_name(kind: Kind) -> &'static str {
     match kind {
@@ -178,6 +192,14 @@ mod tests {
         assert!(choice.reason.contains(&device_name(choice.device).replace(":0", "")), "{}", choice.reason);
         assert!(choice.reason.contains(precision_name(choice.kind)), "{}", choice.reason);
         assert_eq!(choice, choose("auto", "auto").unwrap());
+    }
+
+    #[test]
+    fn the_list_of_devices_has_the_cpu_and_begins_with_what_auto_takes() {
+        let list = devices();
+        assert_eq!(list[0].name, device_name(choose("auto", "auto").unwrap().device));
+        assert!(list.iter().any(|device| device.name == "cpu" && device.available), "{list:?}");
+        assert!(list.iter().all(|device| !device.reason.is_empty()), "{list:?}");
     }
 
     #[test]

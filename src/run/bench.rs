@@ -86,7 +86,7 @@ pub fn measure(
         let reading_s = stream::read_only(&flow, read.clone(), &run.cancel)?.wall_s;
         let forward_s = forward(run, &kept, plan.tiles.len())?;
         let attempt = Attempt::begin(&scratch.join("bench"), false)?;
-        let worked = run.work(slide, planned, &attempt)?;
+        let worked = run.work(slide, planned, Some(&attempt))?;
         turns.push([reading_s, forward_s, worked.outcome.timings.wall_s + worked.finishing_s]);
     }
     let [reading_s, forward_s, wall_s] = [0, 1, 2].map(|kind| median(turns.iter().map(|turn| turn[kind]).collect()));

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::geometry::Size;
 use crate::infer::EngineInfo;
 use crate::slide::SlideSource;
+use crate::slide::hosted::HOST_IDENTITY;
 use crate::stream::FailedTile;
 use crate::stream::stats::Timings;
 use serde::Serialize;
@@ -35,7 +36,8 @@ pub struct InputRecord {
     pub path: String,
     /// Of the file itself; companions of multi-file formats are in the quickhash.
     pub bytes: u64,
-    /// `openslide:` and OpenSlide's own, or `ends:` and the SHA-256 of the size and the first and last 64 KiB.
+    /// `openslide:` and OpenSlide's own, `ends:` and the SHA-256 of the size and the first and last 64 KiB, or `host:` and
+    /// what the program that hands over the pixels calls them.
     pub quickhash: String,
 }
 
@@ -50,6 +52,9 @@ impl InputRecord {
         let properties = &slide.info().properties;
         if let Some(seed) = properties.get("synthetic.seed") {
             return Ok(Self { path: name, bytes: 0, quickhash: format!("synthetic:{seed}") });
+        }
+        if let Some(identity) = properties.get(HOST_IDENTITY) {
+            return Ok(Self { path: name, bytes: 0, quickhash: format!("host:{identity}") });
         }
         let bytes = std::fs::metadata(path).map_err(Error::io("read", path))?.len();
         let quickhash = match properties.get("openslide.quickhash-1") {

@@ -59,6 +59,12 @@ impl Outputs {
         Ok(Self { sinks, classes: classes.iter().map(|class| class.name.clone()).collect(), counts })
     }
 
+    /// No files: what comes is counted only.
+    pub fn none(model: &ModelPackage) -> Self {
+        let classes = model.classes.iter().map(|class| class.name.clone()).collect();
+        Self { sinks: Vec::new(), classes, counts: no_counts(model, 0.0) }
+    }
+
     /// Hands what is final to every file.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use crate::sink::commit::{self, Attempt};
 use crate::slide::{self, SlideSource};
 use crate::stream::stats::{Stats, peak_rss_mb};
 use crate::stream::{self, CancellationToken, Flow, Outcome, ReadTile, Stages, read_tile, tile_bytes};
+use crate::tile::{Object, Outline};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,6 +29,14 @@ pub trait Observer: Sync {
     fn tile(&self, stats: &Stats);
     /// Something that the user should know.
     fn note(&self, slide: &Path, text: &str);
+    /// These objects are final. They come in batches, in plan order, while the files are still being written.
+    ///
+    /// # Errors
+    /// An error ends the run.
+    fn objects(&self, objects: &[Object]) -> Result<()> {
+        let _unwatched = objects;
+        Ok(())
+    }
 }
 
 /// How a slide's run ended well.
@@ -98,10 +107,28 @@ pub fn plan(slide: &dyn SlideSource, model: &ModelPackage, config: &SegmentConfi
             annotations.notes.iter().for_each(|note| mask.note(note));
             mask
         }
+        Area::Outlines(polygons) => {
+            let mask =
+                TissueMask::from_outlines(&polygons.iter().map(|rings| outline(rings)).collect::<Vec<_>>(), size);
+            if mask.share() == 0.0 {
+                let reason = format!("no polygon touches the slide of {size} pixels; they are in its level-0 pixels");
+                return Err(Error::config("area.outlines", format!("{} polygons", polygons.len()), reason));
+            }
+            mask
+        }
     };
     let input = &model.input;
     let plan = TilePlan::new(slide.info(), mpp, input.mpp, input.tile_px, input.halo_px, &mask)?;
     Ok(Planned { mpp, plan: Arc::new(plan), area_share: mask.share(), notes: mask.notes().to_vec() })
+}
+
+/// A polygon of [`Area::Outlines`]: closing points are left out, as everywhere inside.
+fn outline(rings: &[Vec<[f64; 2]>]) -> Outline {
+    let open = |ring: &Vec<[f64; 2]>| match ring.split_last() {
+        Some((last, rest)) if rest.first() == Some(last) => rest.to_vec(),
+        _ => ring.clone(),
+    };
+    Outline { exterior: open(&rings[0]), holes: rings[1..].iter().map(open).collect() }
 }
 
 /// What came out of the stages.
@@ -129,13 +156,40 @@ impl Run<'_> {
     /// # Errors
     /// The first error of any stage; nothing is left at `place` but what was there before.
     pub fn slide(&mut self, slide: Arc<dyn SlideSource>, place: &Path) -> Result<Done> {
-        let started_unix_s = manifest::now_unix_s();
         let input = InputRecord::of(&*slide)?;
         if !self.force
             && let Occupant::SameSlide { model } = occupant(place, &input)?
         {
             return Ok(Done::Skipped(format!("{} has its result by {model}; --force replaces it", place.display())));
         }
+        let force = self.force;
+        let (manifest, attempt) = self.record(slide, input, || Attempt::begin(place, force).map(Some))?;
+        let Some(attempt) = attempt else { return Err(Error::Internal("a result without a place".into())) };
+        match attempt.commit(&manifest.to_json()?)? {
+            commit::Outcome::Committed => Ok(Done::Written(Box::new(manifest))),
+            commit::Outcome::LostRace => {
+                Ok(Done::Skipped(format!("another run finished {} first; its result stands", place.display())))
+            }
+        }
+    }
+
+    /// Segments one slide for the observer's [`Observer::objects`] alone; nothing is written.
+    ///
+    /// # Errors
+    /// The first error of any stage.
+    pub fn stream(&mut self, slide: Arc<dyn SlideSource>) -> Result<Manifest> {
+        let input = InputRecord::of(&*slide)?;
+        self.record(slide, input, || Ok(None)).map(|(manifest, _)| manifest)
+    }
+
+    /// Runs all stages; `place` makes room for the files, if there shall be any, once the plan is sound.
+    fn record(
+        &mut self,
+        slide: Arc<dyn SlideSource>,
+        input: InputRecord,
+        place: impl FnOnce() -> Result<Option<Attempt>>,
+    ) -> Result<(Manifest, Option<Attempt>)> {
+        let started_unix_s = manifest::now_unix_s();
         let slide: Arc<dyn SlideSource> = Arc::new(Stoppable { slide, cancel: self.cancel.clone() });
         let begun = Instant::now();
         let planned = plan(&*slide, &self.model, &self.config)?;
@@ -149,8 +203,8 @@ impl Run<'_> {
             self.observer.note(slide.path(), note);
         }
         self.config.stream.validate(self.bytes(&planned.plan))?;
-        let attempt = Attempt::begin(place, self.force)?;
-        let Worked { outcome, counts, preparing_s, finishing_s } = self.work(&slide, &planned, &attempt)?;
+        let attempt = place()?;
+        let Worked { outcome, counts, preparing_s, finishing_s } = self.work(&slide, &planned, attempt.as_ref())?;
 
         let record = SlideRecord {
             file: input,
@@ -178,45 +232,53 @@ impl Run<'_> {
             peak_rss_mb: peak_rss_mb(),
             warnings: outcome.warnings,
             notes,
-            files: manifest::files_in(attempt.folder())?,
+            files: attempt.as_ref().map_or(Ok(Vec::new()), |attempt| manifest::files_in(attempt.folder()))?,
         };
         for warning in &manifest.warnings {
             self.observer.note(slide.path(), warning);
         }
-        match attempt.commit(&manifest.to_json()?)? {
-            commit::Outcome::Committed => Ok(Done::Written(Box::new(manifest))),
-            commit::Outcome::LostRace => {
-                Ok(Done::Skipped(format!("another run finished {} first; its result stands", place.display())))
-            }
-        }
+        Ok((manifest, attempt))
     }
 
-    /// Runs the plan's tiles through all stages and writes every file but the manifest into `attempt`.
+    /// Runs the plan's tiles through all stages and writes every file but the manifest into `attempt`, if there is one.
     ///
     /// # Errors
     /// The first error of any stage.
-    pub fn work(&mut self, slide: &Arc<dyn SlideSource>, planned: &Planned, attempt: &Attempt) -> Result<Worked> {
+    pub fn work(
+        &mut self,
+        slide: &Arc<dyn SlideSource>,
+        planned: &Planned,
+        attempt: Option<&Attempt>,
+    ) -> Result<Worked> {
         let plan = &planned.plan;
         let preparing = Instant::now();
         let finder = Finder::new(&self.model, &InputRecord::of(&**slide)?, plan.clone(), planned.mpp)?;
         let mut joiner = finder.joiner();
-        let mut outputs = Outputs::create(attempt, &**slide, &self.model, planned, &self.config)?;
+        let mut outputs = match attempt {
+            Some(attempt) => Outputs::create(attempt, &**slide, &self.model, planned, &self.config)?,
+            None => Outputs::none(&self.model),
+        };
         let preparing_s = preparing.elapsed().as_secs_f64();
 
         self.observer.begun(slide.path(), plan.tiles.len() as u32);
         let flow = self.flow(slide.path(), plan);
-        let segmenter = &mut *self.segmenter;
+        let (segmenter, observer) = (&mut *self.segmenter, self.observer);
         let stages = Stages {
             read: reading(slide, plan),
             forward: &mut |tiles: &[_]| segmenter.predict(tiles),
             vectorize: &|tile: &_, maps: &_| finder.find(tile, maps),
             stitch: &mut |spec: &_, found| joiner.join(spec, found),
-            write: &mut |block: Final| outputs.write(&block),
-            progress: &|stats: &Stats| self.observer.tile(stats),
+            write: &mut |block: Final| {
+                observer.objects(&block.objects)?;
+                outputs.write(&block)
+            },
+            progress: &|stats: &Stats| observer.tile(stats),
         };
         let outcome = stream::run(&flow, stages, &self.cancel)?;
         let finishing = Instant::now();
-        outputs.write(&joiner.finish())?;
+        let rest = joiner.finish();
+        observer.objects(&rest.objects)?;
+        outputs.write(&rest)?;
         let counts = outputs.finish(planned.area_share)?;
         if self.cancel.is_cancelled() {
             return Err(Error::Cancelled);

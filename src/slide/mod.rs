@@ -1,5 +1,6 @@
 //! Slides in: one trait, one file a reader.
 
+pub mod hosted;
 mod image;
 mod kind;
 mod limits;

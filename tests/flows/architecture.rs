@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Top-level modules from the ground up; a module may use those of lower levels only.
-const LEVELS: [&[&str]; 8] = [
+const LEVELS: [&[&str]; 9] = [
     &["error", "geometry"],
     &["budget", "config", "file"],
     &["tile"],
@@ -13,6 +13,7 @@ const LEVELS: [&[&str]; 8] = [
     &["stream", "infer", "stitch", "metrics", "pretext"],
     &["sink", "train"],
     &["run"],
+    &["engine"],
     &["cli", "lib", "main"],
 ];
 
@@ -20,12 +21,15 @@ const LEVELS: [&[&str]; 8] = [
 const WITHIN_A_LEVEL: [(&str, &str); 1] = [("grid", "slide")];
 
 /// Foreign crates and the only places (path prefixes under src/) that may name them.
-const FENCES: [(&str, &[&str]); 5] = [
+const FENCES: [(&str, &[&str]); 8] = [
     ("openslide_rs", &["slide/openslide"]),
     ("openslide_sys", &["slide/openslide"]),
     ("tiff", &["slide/tiff", "sink/ome_tiff"]),
     ("tch", &["infer/torch", "nn", "diffusion/objective", "diffusion/sampler", "pretext", "train"]),
     ("libloading", &["infer/torch", "infer/device"]),
+    ("memmap2", &["engine/ring"]),
+    ("postcard", &["engine/frame"]),
+    ("jni", &[]),
 ];
 
 /// Longest file allowed, unit tests included.
@@ -82,6 +86,38 @@ fn modules_use_only_what_lies_below_them() {
                     breaches.push(format!("src/{path}:{number}: `{user}` (level {own}) uses `{used}` (level {below})"));
                 }
             }
+        }
+    }
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+/// Names after `prefix` in the code of `text`, with their lines.
+fn named_after<'a>(text: &'a str, prefix: &'a str) -> impl Iterator<Item = (usize, String)> + 'a {
+    code(text).flat_map(move |(number, line)| {
+        let name = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        line.match_indices(prefix).map(|(at, _)| (number, name(&line[at + prefix.len()..]))).collect::<Vec<_>>()
+    })
+}
+
+#[test]
+fn the_host_s_half_of_the_engine_stands_on_the_ground_and_jni_on_it_alone() {
+    let mut breaches = Vec::new();
+    for (path, text) in sources().iter().filter(|(path, _)| path.starts_with("engine/") && !path.contains("/serve")) {
+        let allowed = ["error", "geometry", "config", "engine"];
+        let odd = named_after(text, "crate::").filter(|(_, name)| !allowed.contains(&name.as_str()));
+        breaches.extend(odd.map(|(number, name)| format!("src/{path}:{number}: `{name}`")));
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("jni-bindings/src");
+    for entry in fs::read_dir(folder).expect("the crate of the bindings") {
+        let path = entry.expect("readable").path();
+        let text = fs::read_to_string(&path).expect("UTF-8");
+        for (prefix, allowed) in [
+            ("slidestream::", &["engine", "error"][..]),
+            ("slidestream::engine::", &["batch", "client", "failure", "frame", "process", "protocol", "ring"]),
+        ] {
+            let java = |name: &String| ["JobListener", "Native"].contains(&name.as_str());
+            let odd = named_after(&text, prefix).filter(|(_, name)| !allowed.contains(&name.as_str()) && !java(name));
+            breaches.extend(odd.map(|(number, name)| format!("{}:{number}: `{prefix}{name}`", path.display())));
         }
     }
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));

@@ -8,6 +8,8 @@ mod common;
 #[cfg(feature = "torch")]
 mod configurations;
 mod conformance;
+#[cfg(feature = "torch")]
+mod engine;
 mod evaluate;
 #[cfg(feature = "torch")]
 mod fid;
