@@ -38,7 +38,7 @@ final class Choices {
     static <T> void fill(ComboBox<T> box, java.util.List<T> values, Predicate<T> wanted) {
         T chosen = box.getValue();
         box.getItems().setAll(values);
-        T next = values.contains(chosen)
+        T next = chosen != null && values.contains(chosen)
                 ? chosen
                 : values.stream().filter(wanted).findFirst().orElse(values.isEmpty() ? null : values.get(0));
         box.setValue(next);
