@@ -32,6 +32,9 @@ public final class Pace {
      * @return such as {@code 12 s}, {@code 3 min 5 s}, {@code 2 h 10 min}
      */
     public static String duration(double seconds) {
+        if (seconds < 9.95) {
+            return String.format(Locale.ROOT, "%.1f s", seconds);
+        }
         long whole = Math.round(seconds);
         if (whole < 60) {
             return whole + " s";

@@ -41,16 +41,21 @@ public record PixelSize(OptionalDouble across, OptionalDouble down, double model
     /** @return one line for the dialog */
     public String text() {
         if (across.isEmpty() || down.isEmpty()) {
-            return model > 0 ? String.format(Locale.ROOT, "The model looks at %.3g µm per pixel.", model) : "";
+            return model > 0 ? String.format(Locale.ROOT, "The model looks at %s µm per pixel.", digits(model)) : "";
         }
         if (!(model > 0)) {
-            return String.format(Locale.ROOT, "The image has %.4g µm per pixel.", microns());
+            return String.format(Locale.ROOT, "The image has %s µm per pixel.", digits(microns()));
         }
         double factor = model / microns();
         String how = factor > 1.005
                 ? String.format(Locale.ROOT, "reduced %.2f times", factor)
                 : factor < 0.995 ? String.format(Locale.ROOT, "enlarged %.2f times", 1 / factor) : "taken as it is";
-        return String.format(Locale.ROOT, "The image has %.4g µm per pixel, the model looks at %.3g: %s.", microns(), model, how);
+        return String.format(Locale.ROOT, "The image has %s µm per pixel, the model looks at %s: %s.", digits(microns()), digits(model), how);
+    }
+
+    /** Three digits after the point at most, and no zeros at the end. */
+    private static String digits(double value) {
+        return java.math.BigDecimal.valueOf(value).setScale(3, java.math.RoundingMode.HALF_UP).stripTrailingZeros().toPlainString();
     }
 
     /** @return the root of the pixel's area */

@@ -43,6 +43,20 @@ public record TrainSettings(
     /** @param count 1 or more; the first epoch measures how many fit */
     public record Minutes(double count) implements Length {}
 
+    /**
+     * @param name that is taken now
+     * @param folder in which
+     * @return the same name with the next free number
+     */
+    public static String nextName(String name, Path folder) {
+        String stem = name.replaceFirst("-\\d+$", "");
+        int number = 2;
+        while (java.nio.file.Files.exists(folder.resolve(stem + "-" + number))) {
+            number++;
+        }
+        return stem + "-" + number;
+    }
+
     /** @return why the name cannot be used; null if it can */
     public static String nameRefusal(String name, Path models) {
         if (!name.matches("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")) {

@@ -243,6 +243,7 @@ public final class FineTuneController {
         String model = asked.name();
         Platform.runLater(() -> {
             settings.model.set(model);
+            name.setText(TrainSettings.nextName(model, settings.models()));
             made.accept(model);
         });
         return Strings.get("finetune.done", model, folder);

@@ -7,6 +7,8 @@ import io.github.slidestream.qupath.engine.Device;
 import io.github.slidestream.qupath.engine.Engine;
 import io.github.slidestream.qupath.engine.EngineException;
 import io.github.slidestream.qupath.train.PretrainRun;
+import io.github.slidestream.qupath.train.TrainSettings;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -159,6 +161,8 @@ public final class PretrainController {
     }
 
     private String work(Engine known, Cancel cancel) throws EngineException, CancelledException {
-        return Strings.get("pretrain.done", new PretrainRun(known, asked).run(view.watcher(run, Strings.get("unit.steps")), cancel));
+        Path out = new PretrainRun(known, asked).run(view.watcher(run, Strings.get("unit.steps")), cancel);
+        Platform.runLater(() -> name.setText(TrainSettings.nextName(asked.name(), settings.runs())));
+        return Strings.get("pretrain.done", out);
     }
 }

@@ -10,6 +10,7 @@ import java.util.function.ToDoubleFunction;
 import javafx.application.Platform;
 import javafx.fxml.FXML;
 import javafx.scene.chart.LineChart;
+import javafx.scene.chart.NumberAxis;
 import javafx.scene.chart.XYChart;
 import javafx.scene.control.Label;
 import javafx.scene.image.Image;
@@ -18,6 +19,7 @@ import javafx.scene.image.ImageView;
 /** The loss curve of a training and its newest picture. */
 final class TrainingView {
     @FXML private LineChart<Number, Number> chart;
+    @FXML private NumberAxis epochs;
     @FXML private Label figures;
     @FXML private Label phase;
     @FXML private ImageView picture;
@@ -25,6 +27,7 @@ final class TrainingView {
 
     void clear() {
         chart.getData().clear();
+        Pane.show(chart, false);
         figures.setText("");
         phase.setText("");
         pictureName.setText("");
@@ -64,6 +67,10 @@ final class TrainingView {
     }
 
     void draw(List<Epochs.Row> rows) {
+        Pane.show(chart, !rows.isEmpty());
+        int newest = rows.isEmpty() ? 1 : rows.get(rows.size() - 1).epoch();
+        epochs.setUpperBound(newest + 1.0);
+        epochs.setTickUnit(Math.max(1, Math.ceil(newest / 10.0)));
         chart.getData().setAll(List.of(
                 series(Strings.get("curve.train"), rows, Epochs.Row::trainLoss),
                 series(Strings.get("curve.val"), rows, Epochs.Row::valLoss)));

@@ -20,6 +20,8 @@ class WordsTest {
         assertEquals("120 of 4,000 tiles, 31.4 tiles/s, 2 min 4 s left", Pace.text(new Progress(120, 4000, 31.4, 124, ""), "tiles"));
         assertEquals("0 of 5 tiles", Pace.text(new Progress(0, 5, 0, Double.POSITIVE_INFINITY, ""), "tiles"));
         assertEquals("looking at the image", Pace.text(new Progress(0, 0, 0, Double.NaN, ""), "tiles"));
+        assertEquals("0.2 s", Pace.duration(0.21));
+        assertEquals("12 s", Pace.duration(12.3));
         assertEquals("2 h 10 min", Pace.duration(7800));
         assertEquals("1 h", Pace.duration(3600));
         assertEquals("1 min", Pace.duration(59.7));
@@ -28,7 +30,7 @@ class WordsTest {
     @Test
     void pixelSizesAreComparedInWords() {
         PixelSize fine = new PixelSize(OptionalDouble.of(0.25), OptionalDouble.of(0.25), 0.5);
-        assertTrue(fine.text().contains("reduced 2.00 times"), fine.text());
+        assertEquals("The image has 0.25 µm per pixel, the model looks at 0.5: reduced 2.00 times.", fine.text());
         assertTrue(fine.refusal().isEmpty());
         assertTrue(new PixelSize(OptionalDouble.of(0.5), OptionalDouble.of(0.5), 0.5).text().contains("taken as it is"));
         PixelSize flat = new PixelSize(OptionalDouble.of(0.25), OptionalDouble.of(0.5), 0.5);

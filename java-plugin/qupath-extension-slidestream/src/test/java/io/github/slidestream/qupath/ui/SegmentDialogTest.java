@@ -55,7 +55,7 @@ class SegmentDialogTest extends DialogTest {
         assertTrue(text("reason").contains("Nothing is selected"), text("reason"));
         snapshot("segment-empty", 100);
         select(2);
-        assertEquals("Selection: 2 annotations, 0 TMA cores", label("selected").getText());
+        assertEquals("Selection: 2 annotations, no TMA core", label("selected").getText());
         assertFalse(button("start").isDisabled());
         assertEquals("", text("reason"));
         assertTrue(text("pixelSize").contains("reduced 2.00 times"));

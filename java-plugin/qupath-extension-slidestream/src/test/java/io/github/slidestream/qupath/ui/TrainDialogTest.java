@@ -46,6 +46,10 @@ class TrainDialogTest extends DialogTest {
         });
     }
 
+    private String name() {
+        return field("name").getText();
+    }
+
     private void tick(String name) {
         fx(() -> lookup(".check-box").queryAllAs(CheckBox.class).stream()
                 .filter(box -> box.getText().equals(name))
@@ -61,7 +65,7 @@ class TrainDialogTest extends DialogTest {
         assertTrue(text("reason").contains("no region of class Region*"), text("reason"));
         snapshot("finetune-empty", 100);
         annotate();
-        assertEquals("2 training regions with 1 objects", text("survey"));
+        assertEquals("2 training regions with 1 object", text("survey"));
         assertEquals("Tumor", field("objectName").getText());
         assertTrue(text("reason").contains("Name the model"), text("reason"));
         fx(() -> field("name").setText("nuclei-lab2"));
@@ -75,7 +79,7 @@ class TrainDialogTest extends DialogTest {
         annotate();
         tick("Tumor");
         fx(() -> {
-            field("name").setText("nuclei-lab3");
+            field("name").setText("nuclei-1");
             field("length").setText("12");
             this.<String>choice("unit").setValue("epochs");
         });
@@ -86,12 +90,14 @@ class TrainDialogTest extends DialogTest {
         assertTrue(text("phase").contains("12 epochs"), text("phase"));
         engine.gate.countDown();
         until(() -> !text("result").isEmpty());
-        assertTrue(text("result").contains("nuclei-lab3"), text("result"));
+        assertTrue(text("result").contains("nuclei-1"), text("result"));
         LineChart<Number, Number> chart = lookup(".chart").query();
         assertEquals(12, chart.getData().get(0).getData().size());
-        assertEquals(List.of("nuclei-lab3"), made);
-        assertEquals("nuclei-lab3", settings.model.get());
-        assertTrue(Files.isRegularFile(folder.resolve("models/nuclei-lab3/model.toml")));
+        assertEquals(List.of("nuclei-1"), made);
+        assertEquals("nuclei-1", settings.model.get());
+        assertTrue(Files.isRegularFile(folder.resolve("models/nuclei-1/model.toml")));
+        assertEquals("nuclei-2", name());
+        assertEquals("", text("reason"), "the next training has a name already");
         snapshot("finetune", 100);
         snapshot("finetune", 200);
     }
