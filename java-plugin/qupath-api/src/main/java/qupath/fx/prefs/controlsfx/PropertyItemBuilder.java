@@ -31,6 +31,8 @@ public class PropertyItemBuilder<T> {
 
     /** Signatures only. */
     public enum PropertyType {
+        /** By the type. */
+        GENERAL,
         /** A folder. */
         DIRECTORY
     }

@@ -10,6 +10,7 @@ import io.github.slidestream.qupath.ui.ReviewController;
 import io.github.slidestream.qupath.ui.SegmentController;
 import io.github.slidestream.qupath.ui.Settings;
 import io.github.slidestream.qupath.ui.Strings;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
@@ -55,8 +56,11 @@ public final class SlidestreamExtension implements QuPathExtension {
         add(menu, "pretrain", () -> new PretrainController(workbench(), Engines::get, settings, background).load());
         add(menu, "review", () -> new ReviewController(workbench(), settings).load());
         add(menu, "about", () -> new AboutController(SlidestreamExtension::describe, background).load());
-        preference(settings.modelFolder, "modelFolder");
-        preference(settings.runFolder, "runFolder");
+        preference(settings.modelFolder, "modelFolder", PropertyItemBuilder.PropertyType.DIRECTORY);
+        preference(settings.runFolder, "runFolder", PropertyItemBuilder.PropertyType.DIRECTORY);
+        preference(settings.program, "program", PropertyItemBuilder.PropertyType.GENERAL);
+        settings.program.addListener((any, before, now) -> name(now));
+        name(settings.program.get());
     }
 
     private void add(Menu menu, String name, Supplier<Parent> content) {
@@ -108,10 +112,14 @@ public final class SlidestreamExtension implements QuPathExtension {
         }
     }
 
-    private void preference(StringProperty property, String key) {
+    private static void name(String program) {
+        Engines.program(program == null || program.isBlank() ? null : Path.of(program.strip()));
+    }
+
+    private void preference(StringProperty property, String key, PropertyItemBuilder.PropertyType type) {
         qupath.getPreferencePane().getPropertySheet().getItems().add(
                 new PropertyItemBuilder<>((Property<String>) property, String.class)
-                        .propertyType(PropertyItemBuilder.PropertyType.DIRECTORY)
+                        .propertyType(type)
                         .name(Strings.get("prefs." + key))
                         .description(Strings.get("prefs." + key + ".about"))
                         .category(Strings.get("name"))

@@ -133,8 +133,8 @@ class WholePathTest {
     @Test
     void annotationsBecomeAModelThatSegments(@TempDir Path folder) throws Exception {
         CmuRegion image = new CmuRegion(slide());
-        image.annotations.add(target("a", box(1100, 800, 200, 200)));
-        image.annotations.add(target("b", box(1400, 800, 200, 200)));
+        image.annotations.add(target("a", box(1150, 850, 110, 110)));
+        image.annotations.add(target("b", box(1400, 850, 110, 110)));
         run(image, settings(Where.ANNOTATIONS, Output.DETECTIONS, false));
         for (String name : List.of("a", "b")) {
             image.objects.get(name).forEach(one -> image.labelled.add(new OpenImage.Labelled("Nucleus", one.geometry(), 0, 0)));
@@ -164,6 +164,18 @@ class WholePathTest {
         run(image, new SegmentSettings(card.id(), Where.ANNOTATIONS, Output.DETECTIONS, "cpu", 1, OptionalInt.empty(),
                 OptionalInt.empty(), null, false, false));
         assertEquals(2, image.objects.size());
+    }
+
+    @Test
+    void theJarsOwnModelsAreWrittenOnce(@TempDir Path folder) throws IOException {
+        assertEquals(List.of(), BundledModels.unpack(Set.of("he-nuclei", "colon-glands"), folder.resolve("none")));
+        assertTrue(BundledModels.unpack(Set.of(), folder).contains("he-nuclei"));
+        assertEquals(List.of(), BundledModels.unpack(Set.of(), folder));
+        assertEquals(-1, Files.mismatch(
+                Path.of("../../models/he-nuclei/weights.safetensors"), folder.resolve("he-nuclei/weights.safetensors")));
+        try (java.util.stream.Stream<Path> left = Files.list(folder)) {
+            assertTrue(left.noneMatch(one -> one.getFileName().toString().startsWith(".draft")));
+        }
     }
 
     private static SegmentRun.Summary run(FakeImage image, SegmentSettings settings) throws EngineException {

@@ -34,11 +34,14 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
+import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /** The engine of the JVM library: a process of its own. */
 public final class JvmEngine implements Engine {
     private final io.github.slidestream.Engine engine;
+    private boolean bundled;
 
     /** @param engine as the library starts it */
     public JvmEngine(io.github.slidestream.Engine engine) {
@@ -48,8 +51,12 @@ public final class JvmEngine implements Engine {
     /** Named in {@code META-INF/services}. */
     public static final class Start implements Engines.Provider {
         @Override
-        public Engine open() throws EngineException {
-            return asked(() -> new JvmEngine(io.github.slidestream.Engine.builder().build()));
+        public Engine open(Path program) throws EngineException {
+            io.github.slidestream.Engine.Builder builder = io.github.slidestream.Engine.builder();
+            if (program != null) {
+                builder.program(program);
+            }
+            return asked(() -> new JvmEngine(builder.build()));
         }
     }
 
@@ -78,8 +85,23 @@ public final class JvmEngine implements Engine {
         }
     }
 
+    /** Writes the jar's own models where the engine finds them, if it has none of their names. */
+    private synchronized void unpack() throws EngineException {
+        if (!bundled) {
+            Set<String> known = asked(() -> Models.list(engine)).stream().map(Models.KnownModel::name).collect(Collectors.toSet());
+            try {
+                BundledModels.unpack(known, BundledModels.home());
+            } catch (IOException error) {
+                throw new EngineException("the models of the jar cannot be written to " + BundledModels.home() + ": " + error
+                        + "; make room or allow writing there", error);
+            }
+            bundled = true;
+        }
+    }
+
     @Override
     public List<ModelCard> models(Path folder) throws EngineException {
+        unpack();
         List<Models.KnownModel> known = asked(() -> Models.list(engine));
         return ModelFolders.merge(known, folder, engine.program());
     }
@@ -92,6 +114,7 @@ public final class JvmEngine implements Engine {
     }
 
     private Model open(String model, String device, int threads) throws EngineException {
+        unpack();
         return asked(() -> Model.builder(model).device(device).threads(threads).engine(engine).load());
     }
 

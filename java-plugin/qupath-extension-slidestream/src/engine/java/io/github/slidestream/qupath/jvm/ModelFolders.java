@@ -80,7 +80,7 @@ final class ModelFolders {
         for (Path above = program.getParent(); above != null; above = above.getParent()) {
             places.add(above.resolve("models"));
         }
-        places.add(Path.of(System.getProperty("user.home"), ".local", "share", "slidestream", "models"));
+        places.add(BundledModels.home());
         return places;
     }
 }

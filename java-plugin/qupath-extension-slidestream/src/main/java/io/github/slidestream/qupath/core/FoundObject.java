@@ -7,6 +7,7 @@ import org.locationtech.jts.geom.Coordinate;
 import org.locationtech.jts.geom.Geometry;
 import org.locationtech.jts.geom.GeometryFactory;
 import org.locationtech.jts.geom.LinearRing;
+import org.locationtech.jts.geom.PrecisionModel;
 
 /**
  * An object in image pixels.
@@ -18,7 +19,8 @@ import org.locationtech.jts.geom.LinearRing;
  * @param measurements in the model's order
  */
 public record FoundObject(double[][] rings, Geometry cut, int classIndex, double score, double[] measurements) {
-    private static final GeometryFactory FACTORY = new GeometryFactory();
+    /** QuPath's own precision, a hundredth of a pixel: geometries of another are warned of, one by one. */
+    private static final GeometryFactory FACTORY = new GeometryFactory(new PrecisionModel(100));
 
     /**
      * Takes the objects of a batch that belong to a target: single objects if their centre of gravity lies in it, regions cut at
@@ -97,6 +99,7 @@ public record FoundObject(double[][] rings, Geometry cut, int classIndex, double
         Coordinate[] line = new Coordinate[points.length / 2 + 1];
         for (int i = 0; i < points.length / 2; i++) {
             line[i] = new Coordinate(points[2 * i], points[2 * i + 1]);
+            FACTORY.getPrecisionModel().makePrecise(line[i]);
         }
         line[line.length - 1] = line[0].copy();
         return FACTORY.createLinearRing(line);

@@ -1,5 +1,6 @@
 package io.github.slidestream.qupath.engine;
 
+import java.nio.file.Path;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 
@@ -10,18 +11,20 @@ public final class Engines {
             + "instead of a jar that was built without it, and restart QuPath.";
 
     private static Engine chosen;
+    private static Path program;
 
     private Engines() {}
 
     /** Makes an engine known to the service loader. */
     public interface Provider {
         /**
-         * Starts it.
+         * Makes it ready.
          *
+         * @param program the program {@code slidestream}; null for the usual places
          * @return the engine
          * @throws EngineException if its native part cannot be loaded here
          */
-        Engine open() throws EngineException;
+        Engine open(Path program) throws EngineException;
     }
 
     /**
@@ -32,15 +35,15 @@ public final class Engines {
      */
     public static synchronized Engine get() throws EngineException {
         if (chosen == null) {
-            chosen = open(ServiceLoader.load(Provider.class, Engines.class.getClassLoader()));
+            chosen = open(ServiceLoader.load(Provider.class, Engines.class.getClassLoader()), program);
         }
         return chosen;
     }
 
-    static Engine open(Iterable<Provider> providers) throws EngineException {
+    static Engine open(Iterable<Provider> providers, Path program) throws EngineException {
         try {
             for (Provider provider : providers) {
-                return provider.open();
+                return provider.open(program);
             }
         } catch (ServiceConfigurationError | LinkageError error) {
             Throwable cause = error.getCause() == null ? error : error.getCause();
@@ -48,6 +51,15 @@ public final class Engines {
                     + ". Reinstall the extension; if that does not help, copy this message into a report.", error);
         }
         throw new EngineException(NONE);
+    }
+
+    /**
+     * Names the program {@code slidestream}, for engines that are not open yet.
+     *
+     * @param file the program; null for the usual places
+     */
+    public static synchronized void program(Path file) {
+        program = file;
     }
 
     /**

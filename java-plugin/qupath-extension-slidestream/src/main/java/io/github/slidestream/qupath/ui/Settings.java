@@ -26,6 +26,8 @@ public final class Settings {
     public final StringProperty modelFolder;
     /** Folder with the files of training runs. */
     public final StringProperty runFolder;
+    /** The program that computes; empty for the usual places. */
+    public final StringProperty program;
 
     /** Makes a property that is kept from one start to the next. */
     public interface Store {
@@ -56,6 +58,7 @@ public final class Settings {
         halo = store.number("slidestream.halo", -1);
         regionClass = store.text("slidestream.regionClass", "Region*");
         modelFolder = store.text("slidestream.modelFolder", home.resolve("models").toString());
+        program = store.text("slidestream.program", "");
         runFolder = store.text("slidestream.runFolder", home.resolve("runs").toString());
     }
 

@@ -12,22 +12,22 @@ import org.junit.jupiter.api.Test;
 class EnginesTest {
     @Test
     void aJarWithoutAnEngineSaysSoAndHowToMendIt() {
-        EngineException error = assertThrows(EngineException.class, () -> Engines.open(List.of()));
+        EngineException error = assertThrows(EngineException.class, () -> Engines.open(List.of(), null));
         assertTrue(error.getMessage().contains("carries no engine") && error.getMessage().contains("release page"));
     }
 
     @Test
     void aLibraryThatCannotBeLoadedGivesItsReason() {
-        EngineException error = assertThrows(EngineException.class, () -> Engines.open(List.of(() -> {
+        EngineException error = assertThrows(EngineException.class, () -> Engines.open(List.of(program -> {
             throw new UnsatisfiedLinkError("GLIBC_2.34 not found");
-        })));
+        }), null));
         assertTrue(error.getMessage().contains("GLIBC_2.34 not found"), error.getMessage());
     }
 
     @Test
     void theFirstProviderIsTaken() throws EngineException {
         FakeEngine engine = new FakeEngine();
-        assertSame(engine, Engines.open(List.of(() -> engine)));
+        assertSame(engine, Engines.open(List.of(program -> engine), null));
     }
 
     @Test
