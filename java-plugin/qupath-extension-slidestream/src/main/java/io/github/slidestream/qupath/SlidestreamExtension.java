@@ -10,6 +10,7 @@ import io.github.slidestream.qupath.ui.ReviewController;
 import io.github.slidestream.qupath.ui.SegmentController;
 import io.github.slidestream.qupath.ui.Settings;
 import io.github.slidestream.qupath.ui.Strings;
+import io.github.slidestream.qupath.ui.Windows;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
@@ -20,7 +21,6 @@ import javafx.beans.property.IntegerProperty;
 import javafx.beans.property.Property;
 import javafx.beans.property.StringProperty;
 import javafx.scene.Parent;
-import javafx.scene.Scene;
 import javafx.scene.control.Menu;
 import javafx.scene.control.MenuItem;
 import javafx.stage.Stage;
@@ -90,12 +90,7 @@ public final class SlidestreamExtension implements QuPathExtension {
     private void open(String name, Supplier<Parent> content) {
         Stage stage = windows.get(name);
         if (stage == null) {
-            stage = new Stage();
-            stage.initOwner(qupath.getStage());
-            stage.setTitle(Strings.get(name + ".title"));
-            Scene scene = new Scene(content.get());
-            stage.setScene(scene);
-            stage.setMinWidth(420);
+            stage = Windows.make(Strings.get(name + ".title"), content.get(), qupath.getStage());
             windows.put(name, stage);
         }
         stage.show();

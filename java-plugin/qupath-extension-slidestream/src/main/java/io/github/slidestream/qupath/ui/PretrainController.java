@@ -85,17 +85,14 @@ public final class PretrainController {
             try {
                 Engine known = engine.get();
                 List<PretrainRun.Slide> found = workbench.slides(known::fileProperties);
-                Platform.runLater(() -> list(found));
+                Platform.runLater(() -> list(found, Strings.get("pretrain.no-project")));
             } catch (EngineException | RuntimeException error) {
-                Platform.runLater(() -> {
-                    slidesNote.setText(error.getMessage());
-                    list(List.of());
-                });
+                Platform.runLater(() -> list(List.of(), String.valueOf(error.getMessage())));
             }
         });
     }
 
-    private void list(List<PretrainRun.Slide> found) {
+    private void list(List<PretrainRun.Slide> found, String problem) {
         looked = true;
         listed.clear();
         listed.addAll(found);
@@ -113,7 +110,9 @@ public final class PretrainController {
             slides.getChildren().add(box);
             usable += slide.refusal() == null ? 1 : 0;
         }
-        slidesNote.setText(found.isEmpty() ? Strings.get("pretrain.no-project") : Strings.get("pretrain.slides", usable, found.size()));
+        Pane.show(slides, !found.isEmpty());
+        Pane.show(slidesNote, !found.isEmpty());
+        slidesNote.setText(found.isEmpty() ? problem : Strings.get("pretrain.slides", usable, found.size()));
         run.refresh();
     }
 
@@ -136,6 +135,9 @@ public final class PretrainController {
         }
         if (!looked) {
             return Optional.of(Strings.get("pretrain.looking"));
+        }
+        if (listed.isEmpty()) {
+            return Optional.of(slidesNote.getText());
         }
         if (device.getValue() != null && !device.getValue().available()) {
             return Optional.of(Strings.get("device.unusable", device.getValue().name(), device.getValue().reason()));

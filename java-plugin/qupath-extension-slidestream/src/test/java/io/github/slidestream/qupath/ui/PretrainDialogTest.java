@@ -43,4 +43,12 @@ class PretrainDialogTest extends DialogTest {
         snapshot("pretrain", 100);
         snapshot("pretrain", 200);
     }
+
+    @Test
+    void withoutAProjectItSaysWhereSlidesComeFrom() throws Exception {
+        workbench.slides = List.of();
+        fx(() -> stage.getScene().setRoot(dialog()));
+        until(() -> text("reason").contains("File > Project"));
+        assertTrue(button("start").isDisabled());
+    }
 }

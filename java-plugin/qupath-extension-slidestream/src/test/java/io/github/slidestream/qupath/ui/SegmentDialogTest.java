@@ -22,6 +22,7 @@ import javafx.scene.control.RadioButton;
 import javafx.scene.control.TitledPane;
 import javafx.scene.input.Clipboard;
 import javafx.scene.input.KeyCode;
+import javafx.stage.Stage;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -216,6 +217,19 @@ class SegmentDialogTest extends DialogTest {
         lookup(".label").queryAllAs(javafx.scene.control.Label.class).stream()
                 .filter(label -> label.isMnemonicParsing() && label.getText() != null && label.getText().contains("_"))
                 .forEach(label -> assertTrue(label.getLabelFor() != null, label.getText()));
+    }
+
+    @Test
+    void theWindowGrowsWithItsContent() throws Exception {
+        Stage[] window = new Stage[1];
+        fx(() -> {
+            window[0] = Windows.make("grows", new SegmentController(workbench, source(), settings, background).load(), stage);
+            window[0].show();
+            window[0].setHeight(300);
+        });
+        fx(() -> window[0].getScene().getRoot().lookupAll(".titled-pane").forEach(pane -> ((TitledPane) pane).setExpanded(true)));
+        until(() -> window[0].getHeight() > 450);
+        fx(window[0]::close);
     }
 
     @Test
