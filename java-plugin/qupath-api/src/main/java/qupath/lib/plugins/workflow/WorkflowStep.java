@@ -1,0 +1,6 @@
+package qupath.lib.plugins.workflow;
+
+/** Signatures only. */
+public interface WorkflowStep {
+
+}

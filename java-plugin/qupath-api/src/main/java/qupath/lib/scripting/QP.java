@@ -1,0 +1,15 @@
+package qupath.lib.scripting;
+
+import java.awt.image.BufferedImage;
+import qupath.lib.images.ImageData;
+
+/** Signatures only. */
+public class QP {
+    private QP() {
+        throw new AssertionError();
+    }
+
+    public static ImageData<BufferedImage> getCurrentImageData() {
+        throw new AssertionError();
+    }
+}
