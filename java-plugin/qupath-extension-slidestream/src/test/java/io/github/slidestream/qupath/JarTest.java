@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import java.io.ByteArrayInputStream;
 import java.io.DataInputStream;
 import java.io.IOException;
@@ -46,6 +48,20 @@ class JarTest {
         Path service = CLASSES.resolve("META-INF/services/qupath.lib.gui.extensions.QuPathExtension");
         assertEquals("io.github.slidestream.qupath.SlidestreamExtension", Files.readString(service).strip());
         Class.forName("io.github.slidestream.qupath.SlidestreamExtension", false, getClass().getClassLoader());
+    }
+
+    /** As QuPath's extension manager checks it: fields, names, and where jars may come from. */
+    @Test
+    void theCatalogNamesThisVersion() throws IOException {
+        JsonObject extension = JsonParser.parseString(Files.readString(Path.of("..", "..", "catalog.json"))).getAsJsonObject()
+                .getAsJsonArray("extensions").get(0).getAsJsonObject();
+        JsonObject release = extension.getAsJsonArray("releases").get(0).getAsJsonObject();
+        String version = Files.readString(Path.of("pom.xml")).replaceAll("(?s).*?<version>([^<]+)</version>.*", "$1");
+        assertEquals("v" + version, release.get("name").getAsString());
+        assertEquals("v0.6.0", release.getAsJsonObject("version_range").get("min").getAsString());
+        String jar = release.get("main_url").getAsString();
+        assertTrue(jar.startsWith(extension.get("homepage").getAsString() + "/releases/download/v" + version + "/"), jar);
+        assertTrue(jar.startsWith("https://github.com/") && jar.endsWith("/qupath-extension-slidestream-" + version + ".jar"), jar);
     }
 
     /** A new member of QuPath must be looked up in 0.6 and 0.7 before it goes into the list. */

@@ -246,6 +246,6 @@ public final class FineTuneController {
             name.setText(TrainSettings.nextName(model, settings.models()));
             made.accept(model);
         });
-        return Strings.get("finetune.done", model, folder);
+        return Strings.get("finetune.done", model, Strings.path(folder));
     }
 }

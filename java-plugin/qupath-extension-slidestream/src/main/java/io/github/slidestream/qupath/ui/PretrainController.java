@@ -165,6 +165,6 @@ public final class PretrainController {
     private String work(Engine known, Cancel cancel) throws EngineException, CancelledException {
         Path out = new PretrainRun(known, asked).run(view.watcher(run, Strings.get("unit.steps")), cancel);
         Platform.runLater(() -> name.setText(TrainSettings.nextName(asked.name(), settings.runs())));
-        return Strings.get("pretrain.done", out);
+        return Strings.get("pretrain.done", Strings.path(out));
     }
 }

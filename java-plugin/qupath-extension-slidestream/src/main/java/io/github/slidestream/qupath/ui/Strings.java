@@ -1,5 +1,6 @@
 package io.github.slidestream.qupath.ui;
 
+import java.nio.file.Path;
 import java.text.MessageFormat;
 import java.util.ResourceBundle;
 
@@ -9,6 +10,15 @@ public final class Strings {
     public static final ResourceBundle BUNDLE = ResourceBundle.getBundle("io.github.slidestream.qupath.ui.strings");
 
     private Strings() {}
+
+    /**
+     * @param path absolute
+     * @return the path, with the user's home as {@code ~}
+     */
+    static String path(Path path) {
+        Path home = Path.of(System.getProperty("user.home"));
+        return path.startsWith(home) ? "~/" + home.relativize(path).toString().replace('\\', '/') : path.toString();
+    }
 
     /**
      * @param key in {@code strings.properties}

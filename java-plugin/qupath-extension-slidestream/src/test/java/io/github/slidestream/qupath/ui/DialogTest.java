@@ -5,12 +5,15 @@ import io.github.slidestream.qupath.engine.EngineException;
 import java.awt.image.BufferedImage;
 import java.io.File;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
 import javafx.beans.property.IntegerProperty;
 import javafx.beans.property.SimpleIntegerProperty;
 import javafx.beans.property.SimpleStringProperty;
@@ -30,13 +33,14 @@ import javafx.scene.layout.VBox;
 import javafx.stage.Stage;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.io.TempDir;
 import org.testfx.framework.junit5.ApplicationTest;
 import org.testfx.util.WaitForAsyncUtils;
 
 /** A dialog in a window without a screen; snapshots go to {@code target/snapshots}. */
 abstract class DialogTest extends ApplicationTest {
-    @TempDir static Path folder;
+    /** The user's folder, in a home of the tests' own. */
+    static final Path FOLDER = Path.of(System.getProperty("user.home"), ".local", "share", "slidestream");
+
     final FakeEngine engine = new FakeEngine();
     final FakeWorkbench workbench = new FakeWorkbench();
     final ExecutorService background = Executors.newCachedThreadPool(work -> {
@@ -52,6 +56,11 @@ abstract class DialogTest extends ApplicationTest {
 
     @Override
     public void start(Stage given) throws Exception {
+        try (Stream<Path> old = Files.exists(FOLDER) ? Files.walk(FOLDER) : Stream.empty()) {
+            for (Path file : old.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
         stage = given;
         stage.setScene(new Scene(dialog(), 520, 640));
         stage.show();
@@ -73,7 +82,7 @@ abstract class DialogTest extends ApplicationTest {
     }
 
     static Settings settings() {
-        Settings settings = new Settings(new Settings.Store() {
+        return new Settings(new Settings.Store() {
             @Override
             public StringProperty text(String key, String value) {
                 return new SimpleStringProperty(value);
@@ -84,9 +93,6 @@ abstract class DialogTest extends ApplicationTest {
                 return new SimpleIntegerProperty(value);
             }
         });
-        settings.modelFolder.set(folder.resolve("models").toString());
-        settings.runFolder.set(folder.resolve("runs").toString());
-        return settings;
     }
 
     static void until(Callable<Boolean> true_) throws TimeoutException {

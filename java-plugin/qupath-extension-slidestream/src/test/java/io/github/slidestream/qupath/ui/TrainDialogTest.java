@@ -25,7 +25,7 @@ class TrainDialogTest extends DialogTest {
 
     @Override
     Parent dialog() throws Exception {
-        Path base = Files.createDirectories(folder.resolve("base"));
+        Path base = Files.createDirectories(FOLDER.resolve("base"));
         Files.writeString(base.resolve("model.toml"), Packages.MODEL);
         ModelCard plain = engine.models.get(0);
         engine.models.set(0, new ModelCard(plain.id(), plain.name(), plain.title(), true, 0.5, plain.card(), base));
@@ -95,7 +95,7 @@ class TrainDialogTest extends DialogTest {
         assertEquals(12, chart.getData().get(0).getData().size());
         assertEquals(List.of("nuclei-1"), made);
         assertEquals("nuclei-1", settings.model.get());
-        assertTrue(Files.isRegularFile(folder.resolve("models/nuclei-1/model.toml")));
+        assertTrue(Files.isRegularFile(FOLDER.resolve("models/nuclei-1/model.toml")));
         assertEquals("nuclei-2", name());
         assertEquals("", text("reason"), "the next training has a name already");
         snapshot("finetune", 100);
@@ -115,7 +115,7 @@ class TrainDialogTest extends DialogTest {
         until(() -> engine.reached);
         press("stop");
         until(() -> text("result").equals("Stopped."));
-        assertFalse(Files.exists(folder.resolve("models/nuclei-lab4")));
+        assertFalse(Files.exists(FOLDER.resolve("models/nuclei-lab4")));
         assertTrue(made.isEmpty());
     }
 }
