@@ -72,7 +72,14 @@ public final class PretrainController {
         List.of(name, mpp, epochs).forEach(field -> field.textProperty().addListener((any, before, now) -> run.refresh()));
         device.valueProperty().addListener((any, before, now) -> run.refresh());
         run.use(this::work, this::stateChanged);
-        choice.load(settings.models(), this::ready);
+        reload();
+    }
+
+    /** Asks anew for what may have changed while the window was closed. */
+    public void reload() {
+        if (!run.state().isBusy()) {
+            choice.load(settings.models(), this::ready);
+        }
     }
 
     private void ready() {

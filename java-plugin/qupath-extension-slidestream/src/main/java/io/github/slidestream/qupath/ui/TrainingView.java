@@ -55,6 +55,11 @@ final class TrainingView {
             }
 
             @Override
+            public void note(String text) {
+                run.note(text);
+            }
+
+            @Override
             public void epochs(List<Epochs.Row> rows) {
                 Platform.runLater(() -> draw(rows));
             }
