@@ -50,7 +50,7 @@ public final class FineTuneController {
     private final Settings settings;
     private final ModelChoice choice;
     private final RunBox run;
-    private final TrainingView view = new TrainingView();
+    private final TrainingView view = new TrainingView("finetune");
     private final Consumer<String> made;
     private TrainSettings asked;
     private OpenImage runImage;

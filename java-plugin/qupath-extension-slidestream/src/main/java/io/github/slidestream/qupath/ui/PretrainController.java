@@ -39,7 +39,7 @@ public final class PretrainController {
     private final Executor background;
     private final ModelChoice choice;
     private final RunBox run;
-    private final TrainingView view = new TrainingView();
+    private final TrainingView view = new TrainingView("pretrain");
     private final List<PretrainRun.Slide> listed = new ArrayList<>();
     private boolean looked;
     private PretrainRun.Settings asked;

@@ -25,6 +25,13 @@ final class TrainingView {
     @FXML private ImageView picture;
     @FXML private Label pictureName;
 
+    private final String kind;
+
+    /** @param kind of the training, as in the keys of its pictures' names */
+    TrainingView(String kind) {
+        this.kind = kind;
+    }
+
     void clear() {
         chart.getData().clear();
         Pane.show(chart, false);
@@ -110,7 +117,7 @@ final class TrainingView {
         }
         picture.setImage(image);
         Pane.show(picture, true);
-        String kind = file.getFileName().toString().replaceAll("-\\d+", "").replace(".png", "");
-        pictureName.setText(Strings.get("picture." + kind));
+        String name = file.getFileName().toString().replaceAll("-\\d+", "").replace(".png", "");
+        pictureName.setText(Strings.get(kind + ".picture." + name));
     }
 }
