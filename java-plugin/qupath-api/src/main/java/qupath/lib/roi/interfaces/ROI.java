@@ -12,6 +12,14 @@ public interface ROI {
 
     boolean isEmpty();
 
+    double getBoundsX();
+
+    double getBoundsY();
+
+    double getBoundsWidth();
+
+    double getBoundsHeight();
+
     double getCentroidX();
 
     double getCentroidY();

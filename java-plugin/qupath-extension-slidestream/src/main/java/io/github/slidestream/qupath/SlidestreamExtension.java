@@ -51,11 +51,23 @@ public final class SlidestreamExtension implements QuPathExtension {
         qupath = gui;
         settings = new Settings(new Preferences());
         Menu menu = gui.getMenu("Extensions>" + Strings.get("name"), true);
-        add(menu, "segment", () -> segmentPane());
-        add(menu, "finetune", () -> new FineTuneController(workbench(), Engines::get, settings, background, this::made).load());
-        add(menu, "pretrain", () -> new PretrainController(workbench(), Engines::get, settings, background).load());
-        add(menu, "review", () -> new ReviewController(workbench(), settings).load());
-        add(menu, "about", () -> new AboutController(SlidestreamExtension::describe, background).load());
+        add(menu, "segment", this::segment);
+        add(menu, "finetune", () -> {
+            FineTuneController dialog = new FineTuneController(workbench(), Engines::get, settings, background, this::made);
+            return new Dialog(dialog.load(), dialog::reload);
+        });
+        add(menu, "pretrain", () -> {
+            PretrainController dialog = new PretrainController(workbench(), Engines::get, settings, background);
+            return new Dialog(dialog.load(), dialog::reload);
+        });
+        add(menu, "review", () -> {
+            ReviewController dialog = new ReviewController(workbench(), settings);
+            return new Dialog(dialog.load(), dialog::refresh);
+        });
+        add(menu, "about", () -> {
+            AboutController dialog = new AboutController(SlidestreamExtension::describe, background);
+            return new Dialog(dialog.load(), dialog::reload);
+        });
         preference(settings.modelFolder, "modelFolder", PropertyItemBuilder.PropertyType.DIRECTORY);
         preference(settings.runFolder, "runFolder", PropertyItemBuilder.PropertyType.DIRECTORY);
         preference(settings.program, "program", PropertyItemBuilder.PropertyType.GENERAL);
@@ -63,7 +75,10 @@ public final class SlidestreamExtension implements QuPathExtension {
         name(settings.program.get());
     }
 
-    private void add(Menu menu, String name, Supplier<Parent> content) {
+    /** A dialog's content, and what it does when its window is opened again. */
+    private record Dialog(Parent content, Runnable again) {}
+
+    private void add(Menu menu, String name, Supplier<Dialog> content) {
         MenuItem item = new MenuItem(Strings.get("menu." + name));
         item.setOnAction(event -> open(name, content));
         menu.getItems().add(item);
@@ -76,9 +91,9 @@ public final class SlidestreamExtension implements QuPathExtension {
         return workbench;
     }
 
-    private Parent segmentPane() {
+    private Dialog segment() {
         segment = new SegmentController(workbench(), Engines::get, settings, background);
-        return segment.load();
+        return new Dialog(segment.load(), segment::reload);
     }
 
     private void made(String model) {
@@ -87,11 +102,14 @@ public final class SlidestreamExtension implements QuPathExtension {
         }
     }
 
-    private void open(String name, Supplier<Parent> content) {
+    private void open(String name, Supplier<Dialog> content) {
         Stage stage = windows.get(name);
         if (stage == null) {
-            stage = Windows.make(Strings.get(name + ".title"), content.get(), qupath.getStage());
-            windows.put(name, stage);
+            Dialog dialog = content.get();
+            Stage made = Windows.make(Strings.get(name + ".title"), dialog.content(), qupath.getStage());
+            made.setOnHidden(event -> made.setOnShown(shown -> dialog.again().run()));
+            windows.put(name, made);
+            stage = made;
         }
         stage.show();
         stage.toFront();

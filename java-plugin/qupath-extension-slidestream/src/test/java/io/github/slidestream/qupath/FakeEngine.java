@@ -11,6 +11,11 @@ import io.github.slidestream.qupath.engine.ModelCard;
 import io.github.slidestream.qupath.engine.ObjectBatch;
 import io.github.slidestream.qupath.engine.SegmentJob;
 import io.github.slidestream.qupath.engine.TrainJob;
+import java.awt.BasicStroke;
+import java.awt.Color;
+import java.awt.Graphics2D;
+import java.awt.RenderingHints;
+import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -20,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import javax.imageio.ImageIO;
 
 /** An engine that finds a 10 px square with a hole in each cell of a grid, and tells what it was asked. */
 public class FakeEngine implements Engine {
@@ -215,6 +221,7 @@ public class FakeEngine implements Engine {
                 }
                 cancel.check();
             }
+            ImageIO.write(sheet(), "png", job.out().resolve("sheet.png").toFile());
             if (packs) {
                 String name = toml.replaceAll("(?s).*\\nname = \"([^\"]*)\"\\n.*", "$1");
                 Path made = Files.createDirectories(job.out().resolve(name).resolve("golden"));
@@ -224,6 +231,30 @@ public class FakeEngine implements Engine {
         } catch (IOException error) {
             throw new EngineException("cannot write " + job.out() + ": " + error, error);
         }
+    }
+
+    /** Three times the same discs: bare, outlined in green, outlined in yellow. */
+    private static BufferedImage sheet() {
+        BufferedImage sheet = new BufferedImage(690, 160, BufferedImage.TYPE_INT_RGB);
+        Graphics2D pen = sheet.createGraphics();
+        pen.setRenderingHint(RenderingHints.KEY_ANTIALIASING, RenderingHints.VALUE_ANTIALIAS_ON);
+        pen.setStroke(new BasicStroke(2));
+        for (int panel = 0; panel < 3; panel++) {
+            pen.setColor(new Color(0xf0d8e4));
+            pen.fillRect(230 * panel, 0, 226, 160);
+            for (int i = 0; i < 12; i++) {
+                int x = 230 * panel + 20 + i % 4 * 52 + i * 7 % 11;
+                int y = 16 + i / 4 * 46 + i * 5 % 9;
+                pen.setColor(new Color(0x6a3f8f));
+                pen.fillOval(x, y, 26, 22);
+                pen.setColor(panel == 1 ? new Color(0x2e8b57) : new Color(0xffd100));
+                if (panel > 0) {
+                    pen.drawOval(x - panel, y, 26 + panel, 22);
+                }
+            }
+        }
+        pen.dispose();
+        return sheet;
     }
 
     @Override

@@ -7,6 +7,8 @@ import java.io.IOException;
 import java.util.Collection;
 import java.util.List;
 import java.util.OptionalDouble;
+import java.util.function.Supplier;
+import org.locationtech.jts.geom.Envelope;
 import org.locationtech.jts.geom.Geometry;
 
 /** The image that is open in QuPath, as far as a run needs it. */
@@ -114,11 +116,29 @@ public interface OpenImage {
      * An object of the user's.
      *
      * @param className its class; empty if it has none
-     * @param outline in image pixels
+     * @param box around it, in image pixels
+     * @param shape makes its outline, which costs something
      * @param z slice
      * @param t time point
      */
-    record Labelled(String className, Geometry outline, int z, int t) {}
+    record Labelled(String className, Envelope box, Supplier<Geometry> shape, int z, int t) {
+        /**
+         * With an outline that is there already.
+         *
+         * @param className its class; empty if it has none
+         * @param outline in image pixels
+         * @param z slice
+         * @param t time point
+         */
+        public Labelled(String className, Geometry outline, int z, int t) {
+            this(className, outline.getEnvelopeInternal(), () -> outline, z, t);
+        }
+
+        /** @return its outline, in image pixels */
+        public Geometry outline() {
+            return shape.get();
+        }
+    }
 
     /**
      * What a selection holds.

@@ -15,6 +15,9 @@ import java.util.Locale;
 
 /** Segments the targets of an image one after the other. A target gets its objects when all of them are there. */
 public final class SegmentRun {
+    /** What an object takes in QuPath's memory with its shape and index, measured with outlines of 24 points. */
+    static final long BYTES_AN_OBJECT = 1000;
+
     private final Engine engine;
     private final OpenImage image;
     private final SegmentSettings settings;
@@ -168,6 +171,7 @@ public final class SegmentRun {
         private final double dx;
         private final double dy;
         private long tiles;
+        private boolean warned;
 
         One(Target target, int number, int count, LoadedModel model, SlideRoute route, double microns, Watcher watcher, Cancel cancel) {
             this.target = target;
@@ -229,6 +233,13 @@ public final class SegmentRun {
         public void objects(ObjectBatch batch) {
             List<FoundObject> part = FoundObject.of(batch, -dx, -dy, border, model.instances());
             found.addAll(part);
+            long heap = Runtime.getRuntime().maxMemory();
+            if (!warned && found.size() * BYTES_AN_OBJECT > heap / 2) {
+                warned = true;
+                watcher.note(String.format(Locale.ROOT, "%,d objects and more will need over half of QuPath's %.1f GiB of memory. Stop, "
+                        + "and take smaller parts or only measurements; or give QuPath more memory in its preferences.",
+                        found.size(), heap / 1073741824.0));
+            }
             watcher.preview(part, model);
         }
     }

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.OptionalDouble;
+import org.locationtech.jts.geom.Envelope;
 import qupath.lib.images.ImageData;
 import qupath.lib.images.servers.ImageServer;
 import qupath.lib.images.servers.ImageServerBuilder.DefaultImageServerBuilder;
@@ -181,7 +182,9 @@ public final class QuPathImage implements OpenImage {
             if (isArea(object)) {
                 ROI roi = object.getROI();
                 String name = object.getPathClass() == null ? "" : object.getPathClass().toString();
-                labelled.add(new Labelled(name, roi.getGeometry(), roi.getZ(), roi.getT()));
+                Envelope box = new Envelope(roi.getBoundsX(), roi.getBoundsX() + roi.getBoundsWidth(), roi.getBoundsY(),
+                        roi.getBoundsY() + roi.getBoundsHeight());
+                labelled.add(new Labelled(name, box, roi::getGeometry, roi.getZ(), roi.getT()));
             }
         }
         return labelled;

@@ -160,6 +160,13 @@ public final class QuPathWorkbench implements Workbench {
     }
 
     @Override
+    public boolean anySeen() {
+        return image != null
+                && image.data().getHierarchy().getDetectionObjects().stream()
+                        .anyMatch(one -> !Double.isNaN(one.getMeasurementList().get(QuPathObjects.PROBABILITY)));
+    }
+
+    @Override
     public List<ReviewQueue.Seen> seen() {
         List<ReviewQueue.Seen> seen = new ArrayList<>();
         if (image == null) {

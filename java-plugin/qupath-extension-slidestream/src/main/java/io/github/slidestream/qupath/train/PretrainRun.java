@@ -86,7 +86,7 @@ public final class PretrainRun {
             Path configuration = settings.runs().resolve(settings.name() + ".toml");
             Files.writeString(configuration,
                     PretrainConfig.toml(settings.name(), settings.mpp(), settings.epochs(), settings.slides()));
-            watcher.phase("Pre-training for " + settings.epochs() + " epochs of 100 steps");
+            watcher.phase("Pre-training for " + settings.epochs() + (settings.epochs() == 1 ? " epoch" : " epochs") + " of 100 steps");
             engine.preTrain(new TrainJob(configuration, out, null, settings.device(), settings.threads()),
                     new FineTuneRun.Reader(out, watcher), cancel);
             cancel.check();

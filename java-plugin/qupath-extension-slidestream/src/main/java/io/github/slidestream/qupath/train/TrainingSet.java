@@ -96,7 +96,7 @@ public final class TrainingSet {
         }
         for (int i = 0; i < regions.size(); i++) {
             Geometry outline = regions.get(i).outline();
-            Envelope box = outline.getEnvelopeInternal();
+            Envelope box = regions.get(i).box();
             if (Math.abs(outline.getArea() - box.getArea()) > 0.01 * box.getArea()) {
                 return "Region " + (i + 1) + " of class " + regionClass + " is no rectangle. Draw training regions with the rectangle tool.";
             }
@@ -128,7 +128,7 @@ public final class TrainingSet {
         List<OpenImage.Labelled> regions = regions();
         List<int[]> pieces = new ArrayList<>();
         for (int i = 0; i < regions.size(); i++) {
-            for (int[] box : pieces(regions.get(i).outline().getEnvelopeInternal())) {
+            for (int[] box : pieces(regions.get(i).box())) {
                 pieces.add(new int[] {i, box[0], box[1], box[2], box[3]});
             }
         }
@@ -170,8 +170,8 @@ public final class TrainingSet {
     }
 
     private static boolean holds(OpenImage.Labelled region, OpenImage.Labelled object) {
-        Coordinate centre = object.outline().getEnvelopeInternal().centre();
-        return region.z() == object.z() && region.t() == object.t() && region.outline().getEnvelopeInternal().contains(centre);
+        Coordinate centre = object.box().centre();
+        return region.z() == object.z() && region.t() == object.t() && region.box().contains(centre);
     }
 
     private double microns() {
@@ -213,7 +213,7 @@ public final class TrainingSet {
         BufferedImage one = new BufferedImage(width, height, BufferedImage.TYPE_BYTE_BINARY);
         short number = 0;
         for (OpenImage.Labelled object : objects()) {
-            Envelope extent = object.outline().getEnvelopeInternal();
+            Envelope extent = object.box();
             if (object.z() != region.z() || object.t() != region.t() || !extent.intersects(frame)) {
                 continue;
             }

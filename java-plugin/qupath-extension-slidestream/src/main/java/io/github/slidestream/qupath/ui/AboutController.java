@@ -32,6 +32,11 @@ public final class AboutController {
 
     @FXML
     private void initialize() {
+        reload();
+    }
+
+    /** Asks anew. */
+    public void reload() {
         text.setText(Strings.get("about.waiting"));
         background.execute(() -> {
             String said = description.get();

@@ -50,7 +50,7 @@ public final class FineTuneController {
     private final Settings settings;
     private final ModelChoice choice;
     private final RunBox run;
-    private final TrainingView view = new TrainingView();
+    private final TrainingView view = new TrainingView("finetune");
     private final Consumer<String> made;
     private TrainSettings asked;
     private OpenImage runImage;
@@ -77,6 +77,12 @@ public final class FineTuneController {
         return Pane.load("finetune.fxml", this);
     }
 
+    /** Asks anew for what may have changed while the window was closed. */
+    public void reload() {
+        choice.load(settings.models(), this::listed);
+        reread();
+    }
+
     @FXML
     private void initialize() {
         runPlace.getChildren().add(Pane.part("run.fxml", run));
@@ -98,9 +104,8 @@ public final class FineTuneController {
         List.of(objectName, name, length).forEach(field -> field.textProperty().addListener((any, before, now) -> changed.run()));
         unit.valueProperty().addListener((any, before, now) -> changed.run());
         run.use(this::work, this::stateChanged);
-        workbench.watch(this::reread);
-        choice.load(settings.models(), this::listed);
-        reread();
+        workbench.watch(Pane.whileShown(name, this::reread));
+        reload();
     }
 
     private void listed() {

@@ -37,6 +37,15 @@ final class Pane {
         }
     }
 
+    /** Does the work only while the node's window is open: a closed dialog must cost nothing. */
+    static Runnable whileShown(Node node, Runnable work) {
+        return () -> {
+            if (node.getScene() != null && node.getScene().getWindow() != null && node.getScene().getWindow().isShowing()) {
+                work.run();
+            }
+        };
+    }
+
     /** Shows a node, or hides it and the room that it takes. */
     static void show(Node node, boolean visible) {
         node.setVisible(visible);

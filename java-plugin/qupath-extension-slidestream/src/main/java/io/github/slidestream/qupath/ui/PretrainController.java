@@ -39,7 +39,7 @@ public final class PretrainController {
     private final Executor background;
     private final ModelChoice choice;
     private final RunBox run;
-    private final TrainingView view = new TrainingView();
+    private final TrainingView view = new TrainingView("pretrain");
     private final List<PretrainRun.Slide> listed = new ArrayList<>();
     private boolean looked;
     private PretrainRun.Settings asked;
@@ -72,7 +72,14 @@ public final class PretrainController {
         List.of(name, mpp, epochs).forEach(field -> field.textProperty().addListener((any, before, now) -> run.refresh()));
         device.valueProperty().addListener((any, before, now) -> run.refresh());
         run.use(this::work, this::stateChanged);
-        choice.load(settings.models(), this::ready);
+        reload();
+    }
+
+    /** Asks anew for what may have changed while the window was closed. */
+    public void reload() {
+        if (!run.state().isBusy()) {
+            choice.load(settings.models(), this::ready);
+        }
     }
 
     private void ready() {

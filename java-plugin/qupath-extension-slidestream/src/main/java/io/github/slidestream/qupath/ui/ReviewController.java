@@ -40,7 +40,7 @@ public final class ReviewController {
     @FXML
     private void initialize() {
         side.textProperty().addListener((any, before, now) -> restart());
-        workbench.watch(this::refresh);
+        workbench.watch(Pane.whileShown(next, this::refresh));
         refresh();
     }
 
@@ -52,7 +52,8 @@ public final class ReviewController {
         refresh();
     }
 
-    private void refresh() {
+    /** Looks anew at the open image. */
+    public void refresh() {
         OpenImage open = workbench.image();
         if (open == null ? image != null : image == null || !open.name().equals(image.name())) {
             image = open;
@@ -77,7 +78,7 @@ public final class ReviewController {
         if (!(microns() > 0)) {
             return Strings.get("review.side");
         }
-        return workbench.seen().isEmpty() ? Strings.get("review.nothing") : null;
+        return !workbench.anySeen() ? Strings.get("review.nothing") : null;
     }
 
     private double microns() {

@@ -15,14 +15,19 @@ import javafx.fxml.FXML;
 import javafx.scene.control.Button;
 import javafx.scene.control.Label;
 import javafx.scene.control.ProgressBar;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The lower part of every dialog: start, stop, why it cannot start, progress, how it ended. */
 final class RunBox {
+    private static final Logger LOG = LoggerFactory.getLogger(RunBox.class);
+
     @FXML private Button start;
     @FXML private Button stop;
     @FXML private Label reason;
     @FXML private ProgressBar bar;
     @FXML private Label progress;
+    @FXML private Label note;
     @FXML private Label result;
 
     private final Source engine;
@@ -70,6 +75,7 @@ final class RunBox {
         Pane.show(reason, !reason.getText().isEmpty());
         Pane.show(bar, busy);
         Pane.show(progress, busy);
+        Pane.show(note, !note.getText().isEmpty());
         Pane.show(result, !result.getText().isEmpty());
     }
 
@@ -82,6 +88,7 @@ final class RunBox {
         bar.setProgress(-1);
         progress.setText(Strings.get("run.starting"));
         say("", false);
+        note.setText("");
         become(RunState.RUNNING);
         Cancel mine = cancel;
         Work job = work;
@@ -94,7 +101,7 @@ final class RunBox {
             } catch (EngineException error) {
                 Platform.runLater(() -> end(RunState.FAILED, error.getMessage()));
             } catch (RuntimeException | LinkageError error) {
-                org.slf4j.LoggerFactory.getLogger(RunBox.class).error("slidestream failed", error);
+                LOG.error("slidestream failed", error);
                 Platform.runLater(() -> end(RunState.FAILED, Strings.get("run.defect", error)));
             }
         });
@@ -125,6 +132,15 @@ final class RunBox {
         state = next;
         changed.run();
         refresh();
+    }
+
+    /** Shows what the user should know; any thread. The newest replaces the one before, and all are in the log. */
+    void note(String text) {
+        LOG.info("{}", text);
+        Platform.runLater(() -> {
+            note.setText(text.strip());
+            Pane.show(note, !text.isBlank());
+        });
     }
 
     /** Shows progress; any thread. The newest state only: a slow screen does not fill a queue. */

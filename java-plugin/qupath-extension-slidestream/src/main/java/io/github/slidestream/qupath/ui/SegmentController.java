@@ -124,9 +124,8 @@ public final class SegmentController {
         List.of(black, white, tile, halo).forEach(field -> field.textProperty().addListener((any, before, now) -> changed.run()));
         fluorescence.selectedProperty().addListener((any, before, now) -> changed.run());
         run.use(this::work, this::stateChanged);
-        workbench.watch(changed);
-        choice.load(settings.models(), this::listed);
-        refresh();
+        workbench.watch(Pane.whileShown(model, changed));
+        reload();
     }
 
     /** Asks for the models again, such as after a training, and chooses one. */
@@ -134,6 +133,12 @@ public final class SegmentController {
         settings.model.set(name);
         model.setValue(null);
         choice.load(settings.models(), this::listed);
+    }
+
+    /** Asks anew for what may have changed while the window was closed. */
+    public void reload() {
+        choice.load(settings.models(), this::listed);
+        refresh();
     }
 
     private void listed() {
@@ -275,6 +280,11 @@ public final class SegmentController {
                 String before = targets == 1 ? "" : Strings.get("run.part", target + 1, targets) + " ";
                 double share = progress.total() <= 0 ? 0 : (double) progress.done() / progress.total();
                 run.show(before, (target + share) / targets, progress, Strings.get("unit.tiles"));
+            }
+
+            @Override
+            public void note(String text) {
+                run.note(text);
             }
 
             @Override

@@ -25,6 +25,13 @@ final class TrainingView {
     @FXML private ImageView picture;
     @FXML private Label pictureName;
 
+    private final String kind;
+
+    /** @param kind of the training, as in the keys of its pictures' names */
+    TrainingView(String kind) {
+        this.kind = kind;
+    }
+
     void clear() {
         chart.getData().clear();
         Pane.show(chart, false);
@@ -52,6 +59,11 @@ final class TrainingView {
             public void progress(Progress progress) {
                 double share = progress.total() <= 0 ? 0 : (double) progress.done() / progress.total();
                 run.show("", share, progress, what);
+            }
+
+            @Override
+            public void note(String text) {
+                run.note(text);
             }
 
             @Override
@@ -105,7 +117,7 @@ final class TrainingView {
         }
         picture.setImage(image);
         Pane.show(picture, true);
-        String kind = file.getFileName().toString().replaceAll("-\\d+", "").replace(".png", "");
-        pictureName.setText(Strings.get("picture." + kind));
+        String name = file.getFileName().toString().replaceAll("-\\d+", "").replace(".png", "");
+        pictureName.setText(Strings.get(kind + ".picture." + name));
     }
 }

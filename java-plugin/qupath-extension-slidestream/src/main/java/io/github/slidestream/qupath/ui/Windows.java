@@ -1,5 +1,6 @@
 package io.github.slidestream.qupath.ui;
 
+import javafx.application.Platform;
 import javafx.geometry.Rectangle2D;
 import javafx.scene.Parent;
 import javafx.scene.Scene;
@@ -28,6 +29,7 @@ public final class Windows {
         stage.setScene(new Scene(content));
         stage.setMinWidth(LEAST_WIDTH);
         if (content instanceof ScrollPane scroll && scroll.getContent() instanceof Region page) {
+            stage.showingProperty().addListener((any, before, now) -> Platform.runLater(() -> grow(stage, page.getHeight())));
             page.heightProperty().addListener((any, before, now) -> grow(stage, now.doubleValue()));
         }
         return stage;

@@ -42,6 +42,9 @@ public interface Workbench {
      */
     List<PretrainRun.Slide> slides(SlideRoute.Properties properties);
 
+    /** @return are there objects with a probability in the open image? */
+    boolean anySeen();
+
     /** @return objects with a probability in the open image */
     List<ReviewQueue.Seen> seen();
 

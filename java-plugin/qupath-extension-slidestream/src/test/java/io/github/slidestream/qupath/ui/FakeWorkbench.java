@@ -62,6 +62,11 @@ final class FakeWorkbench implements Workbench {
     }
 
     @Override
+    public boolean anySeen() {
+        return !seen.isEmpty();
+    }
+
+    @Override
     public List<ReviewQueue.Seen> seen() {
         return seen;
     }

@@ -38,6 +38,7 @@ class PretrainDialogTest extends DialogTest {
         press("start");
         until(() -> !text("result").isEmpty());
         assertTrue(text("result").contains("my-slides"), text("result"));
+        until(() -> text("pictureName").startsWith("Pieces that were held out"));
         String toml = Files.readString(engine.trainings.get(0).configuration());
         assertTrue(toml.contains("CMU-1.svs") && toml.contains("CMU-2.svs") && !toml.contains("stack"), toml);
         snapshot("pretrain", 100);

@@ -45,6 +45,7 @@ class SegmentDialogTest extends DialogTest {
         fx(() -> {
             for (int i = 0; i < annotations; i++) {
                 workbench.image.selected.add(target("a" + i, box(100 * i, 0, 90, 90)));
+                workbench.image.annotations.add(workbench.image.selected.get(i));
             }
             workbench.changed();
         });
@@ -217,6 +218,29 @@ class SegmentDialogTest extends DialogTest {
         lookup(".label").queryAllAs(javafx.scene.control.Label.class).stream()
                 .filter(label -> label.isMnemonicParsing() && label.getText() != null && label.getText().contains("_"))
                 .forEach(label -> assertTrue(label.getLabelFor() != null, label.getText()));
+    }
+
+    @Test
+    void aClosedWindowDoesNothingAndAnOpenedOneLooksAnew() throws Exception {
+        javafx.scene.control.ButtonBase start = button("start");
+        fx(stage::hide);
+        select(1);
+        assertTrue(start.isDisabled(), "nobody looks at it");
+        engine.models.add(new ModelCard("glands", "glands", "Glands", true, 1, "", null));
+        fx(() -> {
+            stage.show();
+            controller.reload();
+        });
+        until(() -> choice("model").getItems().size() == 3);
+        assertFalse(button("start").isDisabled());
+    }
+
+    @Test
+    void notesOfTheEngineAreShown() throws Exception {
+        select(1);
+        press("start");
+        until(() -> !text("result").isEmpty());
+        assertEquals("The image is read through QuPath: the image is opened by BioFormatsImageServer, not by OpenSlide.", text("note"));
     }
 
     @Test

@@ -93,6 +93,7 @@ class TrainDialogTest extends DialogTest {
         assertTrue(text("result").contains("nuclei-1"), text("result"));
         LineChart<Number, Number> chart = lookup(".chart").query();
         assertEquals(12, chart.getData().get(0).getData().size());
+        until(() -> text("pictureName").startsWith("Regions for checking"));
         assertEquals(List.of("nuclei-1"), made);
         assertEquals("nuclei-1", settings.model.get());
         assertTrue(Files.isRegularFile(FOLDER.resolve("models/nuclei-1/model.toml")));
