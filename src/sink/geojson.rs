@@ -160,13 +160,19 @@ fn push_string(text: &mut String, value: &str) {
 /// A finite number with at most `places` decimals and no trailing zeros.
 fn push_decimal(text: &mut String, value: f64, places: usize) {
     let start = text.len();
-    write!(text, "{value:.places$}").expect("writing to a string");
+    let unit = 10f64.powi(places as i32);
+    let scaled = (value * unit).round();
+    // Whole numbers are written far faster than fractions; beyond 2^53 not every one can be told apart.
+    if scaled.abs() < 9e15 && places < 10 {
+        let (unit, number) = (unit as u64, scaled.abs() as u64);
+        let sign = if scaled < 0.0 { "-" } else { "" };
+        write!(text, "{sign}{}.{:0places$}", number / unit, number % unit).expect("writing to a string");
+    } else {
+        write!(text, "{value:.places$}").expect("writing to a string");
+    }
     if text[start..].contains('.') {
         let kept = text.trim_end_matches('0').trim_end_matches('.').len();
         text.truncate(kept);
-    }
-    if &text[start..] == "-0" {
-        text.replace_range(start.., "0");
     }
 }
 
@@ -176,6 +182,35 @@ mod tests {
     use crate::config::ClassRole;
     use crate::tile::Measurement;
     use serde_json::Value;
+
+    #[test]
+    fn decimals_are_short_and_read_back_to_half_a_unit() {
+        let decimal = |value, places| {
+            let mut text = String::new();
+            push_decimal(&mut text, value, places);
+            text
+        };
+        let cases = [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (-0.0002, "0"),
+            (12.5, "12.5"),
+            (-3.1416, "-3.142"),
+            (1e300, "1e300"),
+            (2e17, "200000000000000000"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(decimal(value, 3).parse::<f64>(), expected.parse::<f64>(), "{value}");
+        }
+        assert_eq!(
+            [decimal(12.5, 3), decimal(7.0, 4), decimal(-0.0002, 3), decimal(0.05, 3)],
+            ["12.5", "7", "0", "0.05"]
+        );
+        for i in 0..2000 {
+            let value = f64::from(i) * 17.133_77 - 9_000.0;
+            assert!((decimal(value, 4).parse::<f64>().unwrap() - value).abs() < 0.500_001e-4, "{value}");
+        }
+    }
 
     fn classes() -> Vec<ModelClass> {
         let class = |name: &str, role, color| ModelClass { name: name.into(), role, color };
