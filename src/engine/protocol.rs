@@ -148,7 +148,7 @@ pub struct TrainOrder {
     /// Weights to start from; fine-tuning only.
     #[serde(default)]
     pub from: Option<PathBuf>,
-    /// Folder of the labelled images; fine-tuning only.
+    /// Folder of the images, instead of the configuration's; a pre-training must have one source, a folder.
     #[serde(default)]
     pub data: Option<PathBuf>,
 }

@@ -51,12 +51,17 @@ pub(super) fn finetune(desk: &Desk, job: JobId, stop: &Stop, order: TrainOrder) 
 /// # Errors
 /// Those of [`pretrain::pretrain`].
 pub(super) fn pretrain(desk: &Desk, job: JobId, stop: &Stop, order: TrainOrder) -> Result<Ending> {
-    for (field, path) in [("from", &order.from), ("data", &order.data)] {
-        if let Some(path) = path {
-            return Err(Error::config(field, path.display(), "is for fine-tuning; a pre-training has [[source]]"));
-        }
+    if let Some(from) = &order.from {
+        return Err(Error::config(
+            "from",
+            from.display(),
+            "is for fine-tuning; a pre-training starts from new weights",
+        ));
     }
     let mut config = PretrainConfig::read(&order.config)?;
+    if let Some(folder) = &order.data {
+        config.take_images_from(folder)?;
+    }
     config.training.epochs = order.epochs.unwrap_or(config.training.epochs);
     config.seed = order.seed.unwrap_or(config.seed);
     let TrainOrder { out, resume, device, threads, .. } = order;

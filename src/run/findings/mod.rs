@@ -43,6 +43,8 @@ pub(super) struct Finder {
     density: [f64; 256],
     /// Index of the background.
     background: u8,
+    /// Pixels around a core in which objects are sought.
+    margin: u32,
 }
 
 /// Joins tiles in plan order.
@@ -80,7 +82,8 @@ impl Finder {
         let identity = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
         let density = std::array::from_fn(|value| -((value as f64 + 1.0) / 256.0).log10());
         let background = model.classes.iter().position(|class| class.role == ClassRole::Background).unwrap_or(0) as u8;
-        Ok(Self { model: model.clone(), plan, mpp, identity, density, background })
+        let margin = search_margin(model);
+        Ok(Self { model: model.clone(), plan, mpp, identity, density, background, margin })
     }
 
     /// What the tile answers for: the objects whose centroids lie in its core, or the core's share of regions; and the
@@ -130,6 +133,14 @@ impl Finder {
         let corners = outline.exterior.iter().flatten().flat_map(|v| v.to_le_bytes());
         Uuid::new_v5(&self.identity, &corners.collect::<Vec<u8>>())
     }
+}
+
+/// Pixels around a core that can be part of an object whose centroid lies in it, or that the network sees as it would
+/// in any other tile, whichever is more; at most the halo.
+fn search_margin(ModelPackage { network, input, postprocessing: post, .. }: &ModelPackage) -> u32 {
+    let Some(radius) = network.receptive_radius_px() else { return input.halo_px };
+    let diameter = (2.0 * post.max_radius_um / input.mpp).ceil() as u32;
+    input.halo_px.saturating_sub(radius).max(diameter).min(input.halo_px)
 }
 
 impl Joiner<'_> {

@@ -25,7 +25,7 @@ impl Finder {
     /// The objects whose centroids lie in the tile's core, and the class of each pixel of the core.
     pub(super) fn find_objects(&self, tile: &Tile, maps: &ProbabilityMaps) -> Found {
         let spec = &tile.spec;
-        let near = self.near(spec);
+        let near = spec.core.grown(self.margin);
         let (maps, size) = (&maps.part(spec.tile, near), near.size());
         let ModelPackage { classes, postprocessing: post, input, .. } = &self.model;
         let map = instances_within(maps, classes, post, input.mpp, self.on_slide(near));
@@ -45,17 +45,6 @@ impl Finder {
             }
         }
         Found::Objects { candidates, block: self.block(spec, near, &map.labels, &class_of) }
-    }
-
-    /// The part of a tile in which objects are sought: the core, and around it what can be part of an object whose
-    /// centroid lies there, or what the network sees as it would in any other tile, whichever is more.
-    fn near(&self, spec: &TileSpec) -> Rect<Model> {
-        let ModelPackage { network, input, postprocessing: post, .. } = &self.model;
-        let diameter = (2.0 * post.max_radius_um / input.mpp).ceil() as u32;
-        let margin = network
-            .receptive_radius_px()
-            .map_or(input.halo_px, |radius| input.halo_px.saturating_sub(radius).max(diameter).min(input.halo_px));
-        spec.core.grown(margin)
     }
 
     /// Sums of each object of `labels`, which lie, as `maps` do, in the part `near` of the tile.

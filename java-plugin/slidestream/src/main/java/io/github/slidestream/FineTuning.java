@@ -1,18 +1,14 @@
 package io.github.slidestream;
 
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 
 /** Trains a segmentation model on labelled images; docs/finetune.md describes the configuration. */
 public final class FineTuning {
-    private final Engine engine;
-    private final Map<String, Object> order;
+    private final TrainingJob job;
 
-    private FineTuning(Engine engine, Map<String, Object> order) {
-        this.engine = engine;
-        this.order = order;
+    private FineTuning(TrainingJob job) {
+        this.job = job;
     }
 
     /**
@@ -25,96 +21,11 @@ public final class FineTuning {
     }
 
     /** What to train, where and on what. */
-    public static final class Builder {
-        private final Map<String, Object> order = new LinkedHashMap<>();
-        private Engine engine;
-
+    public static final class Builder extends TrainingBuilder<Builder> {
         private Builder() {}
 
-        /**
-         * The run's TOML file.
-         *
-         * @param file the file; paths in it are relative to it
-         * @return this
-         */
-        public Builder configuration(Path file) {
-            order.put("config", file.toAbsolutePath().toString());
-            return this;
-        }
-
-        /**
-         * Folder that everything is written to.
-         *
-         * @param folder the folder; created if needed
-         * @return this
-         */
-        public Builder out(Path folder) {
-            order.put("out", folder.toAbsolutePath().toString());
-            return this;
-        }
-
-        /**
-         * Goes on from the folder's last checkpoint.
-         *
-         * @return this
-         */
-        public Builder resume() {
-            order.put("resume", true);
-            return this;
-        }
-
-        /**
-         * Which device.
-         *
-         * @param device {@code auto}, the default, {@code cpu} or {@code cuda[:N]}
-         * @return this
-         */
-        public Builder device(String device) {
-            order.put("device", device);
-            return this;
-        }
-
-        /**
-         * Threads of libtorch.
-         *
-         * @param threads 0, the default, for one a core
-         * @return this
-         */
-        public Builder threads(int threads) {
-            order.put("threads", threads);
-            return this;
-        }
-
-        /**
-         * Epochs, instead of the configuration's.
-         *
-         * @param epochs 1 or more
-         * @return this
-         */
-        public Builder epochs(long epochs) {
-            order.put("epochs", epochs);
-            return this;
-        }
-
-        /**
-         * Seed, instead of the configuration's.
-         *
-         * @param seed any number from 0
-         * @return this
-         */
-        public Builder seed(long seed) {
-            order.put("seed", seed);
-            return this;
-        }
-
-        /**
-         * Folder of the labelled images, instead of the configuration's.
-         *
-         * @param folder the folder
-         * @return this
-         */
-        public Builder data(Path folder) {
-            order.put("data", folder.toAbsolutePath().toString());
+        @Override
+        Builder self() {
             return this;
         }
 
@@ -130,29 +41,13 @@ public final class FineTuning {
         }
 
         /**
-         * Who computes; the shared engine by default.
-         *
-         * @param engine the engine
-         * @return this
-         */
-        public Builder engine(Engine engine) {
-            this.engine = engine;
-            return this;
-        }
-
-        /**
          * The run. Values are checked by the engine when it runs.
          *
          * @return the run
          * @throws OptionException without a configuration or a folder
          */
         public FineTuning build() {
-            for (String needed : new String[] {"config", "out"}) {
-                if (!order.containsKey(needed)) {
-                    throw new OptionException("`" + needed + "` is missing; configuration(...) and out(...) are needed");
-                }
-            }
-            return new FineTuning(engine == null ? Engine.shared() : engine, new LinkedHashMap<>(order));
+            return new FineTuning(job("finetune"));
         }
     }
 
@@ -169,7 +64,7 @@ public final class FineTuning {
      * @throws SlidestreamException for all else
      */
     public Path run(RunListener listener, CancelToken cancel) {
-        return Jobs.await(runAsync(listener, cancel), cancel);
+        return job.run(listener, cancel);
     }
 
     /**
@@ -180,7 +75,6 @@ public final class FineTuning {
      * @return the run's folder, or the exception that {@link #run} throws
      */
     public CompletableFuture<Path> runAsync(RunListener listener, CancelToken cancel) {
-        return Jobs.begin(engine, Map.of("finetune", order), null, listener, cancel)
-                .thenApply(answer -> Path.of(Json.object(answer.get("trained")).get("out").toString()));
+        return job.runAsync(listener, cancel);
     }
 }

@@ -153,11 +153,11 @@ class TrainingTest {
                 multipliers = [1, 2]
                 [[source]]
                 kind = "folder"
-                path = "data/image"
+                path = "elsewhere"
                 """);
         Watcher watcher = new Watcher();
-        Path out = PreTraining.builder().configuration(config).out(folder.resolve("pre")).device("cpu").threads(1).build()
-                .run(watcher, new CancelToken());
+        Path out = PreTraining.builder().configuration(config).data(folder.resolve("data/image")).out(folder.resolve("pre"))
+                .device("cpu").threads(1).build().run(watcher, new CancelToken());
         assertTrue(Files.exists(out.resolve("pretrained.safetensors")));
         assertTrue(watcher.notes.stream().anyMatch(note -> note.contains("epoch 1/1")), watcher.notes.toString());
     }
