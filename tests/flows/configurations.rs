@@ -35,6 +35,29 @@ fn every_configuration_that_ships_is_valid() {
     assert!(counts.iter().all(|&count| count > 0), "{counts:?}");
 }
 
+#[test]
+fn a_configuration_fits_the_pre_training_that_its_first_comment_names() {
+    let mut seen = 0;
+    for entry in std::fs::read_dir(configs()).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let comments = text.lines().take_while(|line| line.starts_with('#'));
+        let Some(named) = comments.filter_map(|line| line.split_once("--from runs/")).next() else { continue };
+        let named: String = named.1.chars().take_while(|c| c.is_alphanumeric() || *c == '-').collect();
+        let pretraining = PretrainConfig::read(&configs().join(format!("{named}.toml"))).unwrap();
+        let network = pretraining.network;
+        let config = FinetuneConfig::read(&path).unwrap();
+        if toml::from_str::<toml::Table>(&text).unwrap().contains_key("network") {
+            assert_eq!(config.network, network, "{}", path.display());
+        }
+        if let Some(radius) = network.receptive_radius_px() {
+            assert!(config.input.halo_px >= radius, "{}: the network sees {radius} px", path.display());
+        }
+        seen += 1;
+    }
+    assert!(seen >= 5, "{seen} configurations name a pre-training");
+}
+
 /// A small data set in the form of the real one, opened as the configuration's first comment says.
 fn source(set: &str, parity: bool, root: &Path) -> Box<dyn Source> {
     match set {
