@@ -71,7 +71,8 @@ fn forward(criterion: &mut Criterion) {
             Err(error) => eprintln!("skipped: {precision}: {error}"),
             Ok(mut engine) => {
                 group.bench_function(precision, |bencher| {
-                    bencher.iter(|| black_box(engine.predict_image(&image).expect("a tile of the right size")));
+                    bencher
+                        .iter(|| black_box(engine.single().predict_image(&image).expect("a tile of the right size")));
                 });
             }
         }

@@ -6,7 +6,9 @@
 
 use slidestream::config::{Area, SegmentConfig};
 use slidestream::geometry::Size;
+use slidestream::infer::EngineOptions;
 use slidestream::infer::fake::{FakeSegmenter, Faults};
+use slidestream::infer::lanes::Lanes;
 use slidestream::run::segment::{Done, Observer, Run};
 use slidestream::slide::synthetic::SyntheticSlide;
 use slidestream::stream::CancellationToken;
@@ -42,9 +44,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     };
     let faults = Faults { delay: Duration::from_millis(delay_ms.into()), ..Default::default() };
+    let mut lanes = Lanes::new(Box::new(FakeSegmenter::with(faults)), &EngineOptions::default())?;
     let mut run = Run {
         model: FakeSegmenter::package(0.5, 512, 64),
-        segmenter: &mut FakeSegmenter::with(faults),
+        lanes: &mut lanes,
         config: SegmentConfig { area, ..Default::default() },
         force: false,
         cancel: CancellationToken::new(),

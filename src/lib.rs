@@ -1,7 +1,7 @@
 //! slidestream segments whole-slide images and trains the models for it.
 //!
 //! ```text
-//! slide -> grid(tissue) -> N readers => batcher => model thread => stitcher -> vectorizer -> sinks
+//! slide -> grid(tissue) -> N readers => batcher => lanes of the model => stitcher -> vectorizer -> sinks
 //! folders -> augment => segmentation loss over nn -> optimizer -> checkpoint -> model package
 //! folders, slides -> patches => pretext task over nn -> optimizer -> checkpoint -> pre-trained weights
 //! ```

@@ -53,8 +53,8 @@ pub fn run(args: BenchArgs) -> Result<ExitCode> {
     let mut planned = plan(&*slide, &model, &config)?;
     let planning_s = begun.elapsed().as_secs_f64();
     middle_tiles(&mut planned, args.max_tiles as usize);
-    let mut segmenter = loaded.segmenter;
-    let mut run = Run { model, segmenter: segmenter.as_mut(), config, force: false, cancel, observer: &progress };
+    let mut lanes = loaded.lanes;
+    let mut run = Run { model, lanes: &mut lanes, config, force: false, cancel, observer: &progress };
     let scratch = Scratch::new()?;
     let figures = measure(&mut run, &slide, &planned, &scratch.0, planning_s);
     progress.clear();
@@ -77,9 +77,10 @@ fn print(figures: &Figures, load_s: f64) {
     println!("{tiles} tiles on {} in {}", figures.device, figures.precision);
     println!("reading alone   {reading_s:8.2} s   {:7.1} ms a tile, {} readers", per_tile(*reading_s), figures.readers);
     println!(
-        "forward alone   {forward_s:8.2} s   {:7.1} ms a tile, {} threads, batch {}",
+        "forward alone   {forward_s:8.2} s   {:7.1} ms a tile, {} threads in {} lanes, batch {}",
         per_tile(*forward_s),
         figures.threads,
+        figures.lanes,
         figures.batch
     );
     println!("whole run       {wall_s:8.2} s   {:7.1} ms a tile, {tiles_per_s:.1} tiles/s", per_tile(*wall_s));

@@ -2,8 +2,9 @@
 
 use crate::config::ModelPackage;
 use crate::error::{Error, Result};
+use crate::infer::lanes::Lanes;
 use crate::infer::package::Package;
-use crate::infer::{EngineOptions, Segmenter, load};
+use crate::infer::{EngineOptions, load};
 use std::time::Instant;
 
 /// The model and how to compute with it.
@@ -18,9 +19,13 @@ pub struct EngineArgs {
     /// auto, f32, bf16 or, with CUDA, f16.
     #[arg(long, value_name = "PRECISION", default_value = "auto")]
     precision: String,
-    /// Threads of one forward pass on a CPU; 0 for as many as there are cores.
+    /// Threads that compute on a CPU; 0 for as many as there are cores.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) threads: usize,
+    /// Forward passes at once, which share the threads; each needs memory of its own [default: up to 4 on a CPU, 1 on
+    /// a GPU].
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = clap::value_parser!(u16).range(..=64))]
+    lanes: u16,
     /// Tiles a forward pass [default: 1 on a CPU, 16 on a GPU].
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
@@ -34,7 +39,7 @@ pub struct Loaded {
     /// Its description.
     pub model: ModelPackage,
     /// The model itself.
-    pub segmenter: Box<dyn Segmenter>,
+    pub lanes: Lanes,
     /// Tiles a forward pass.
     pub batch: usize,
     /// One line: which model, where, and why there.
@@ -58,17 +63,18 @@ impl EngineArgs {
             device: self.device.clone(),
             precision: self.precision.clone(),
             threads: self.threads,
+            lanes: self.lanes.into(),
             trust_model: self.trust_model,
         };
-        let segmenter = load(&package, &options)?;
-        let engine = segmenter.engine();
+        let lanes = load(&package, &options)?;
+        let engine = lanes.engine();
         let usual = engine.usual_batch();
         let (name, version) = (&package.config.name, &package.config.version);
         let summary = format!(
-            "model {name} {version}, {} on {} in {}, {} threads: {}",
-            engine.engine, engine.device, engine.precision, engine.threads, engine.reason
+            "model {name} {version}, {} on {} in {}, {} threads in {} lanes: {}",
+            engine.engine, engine.device, engine.precision, engine.threads, engine.lanes, engine.reason
         );
         let load_s = begun.elapsed().as_secs_f64();
-        Ok(Loaded { model: package.config.clone(), batch: self.batch.unwrap_or(usual), segmenter, summary, load_s })
+        Ok(Loaded { model: package.config.clone(), batch: self.batch.unwrap_or(usual), lanes, summary, load_s })
     }
 }

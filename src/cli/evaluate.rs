@@ -123,7 +123,7 @@ pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
     let (batch, threads) = (loaded.batch, args.engine.threads);
     let options = EvaluateOptions { folders, config, out: args.out, force: args.force, batch, threads };
     let ended =
-        evaluate(&options, &loaded.model, &mut *loaded.segmenter, &cancel, &mut |progress| reporter.tell(progress));
+        evaluate(&options, &loaded.model, loaded.lanes.single(), &cancel, &mut |progress| reporter.tell(progress));
     reporter.bar.finish_and_clear();
     match ended {
         Err(Error::Cancelled) => {

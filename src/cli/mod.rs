@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod allocator;
 #[cfg(feature = "torch")]
 mod baseline;
 mod bench;
@@ -71,6 +72,7 @@ enum Command {
 /// Parses the process's arguments, runs the subcommand and says how it ended: 0 done, 1 failed, 2 wrong usage,
 /// 3 some tiles failed, 130 stopped by Ctrl-C.
 pub fn main() -> ExitCode {
+    allocator::keep_freed_memory();
     let ended = match Arguments::parse().command {
         #[cfg(feature = "torch")]
         Command::Baseline(args) => baseline::run(args),

@@ -132,7 +132,7 @@ struct Answer {
 /// Computes the golden tile and prints how far the answer is from the golden one.
 fn answer(package: &Package, golden: &Golden, options: &EngineOptions) -> Result<Answer> {
     let mut engine = infer::load(package, options)?;
-    let difference = golden.compare(&engine.predict_image(&golden.input)?)?;
+    let difference = golden.compare(&engine.single().predict_image(&golden.input)?)?;
     let info = engine.engine();
     let passed = difference.is_expected(&info.precision);
     println!("engine     {} on {} in {}: {}", info.engine, info.device, info.precision, info.reason);

@@ -132,11 +132,11 @@ pub fn run(args: SegmentArgs) -> Result<ExitCode> {
     let cancel = interrupt::token()?;
     let loaded = args.engine.load()?;
     let config = args.flow.config(loaded.batch)?;
-    let mut segmenter = loaded.segmenter;
+    let mut lanes = loaded.lanes;
     progress.say(&loaded.summary);
     let mut run = Run {
         model: with_tiles(loaded.model, &config)?,
-        segmenter: segmenter.as_mut(),
+        lanes: &mut lanes,
         config,
         force: args.force,
         cancel,
@@ -201,9 +201,10 @@ fn summary(manifest: &Manifest, place: &Path) -> String {
         return first;
     }
     format!(
-        "{first}\n  model thread: forward {:.1} s, waiting for tiles {:.1} s, waiting for room {:.1} s\n  \
+        "{first}\n  model in {} lanes: forward {:.1} s, waiting for tiles {:.1} s, waiting for room {:.1} s\n  \
          others: reading {:.1} s in {} readers, vectorizing {:.1} s in {} threads, stitching {:.1} s, writing {:.1} s; \
          before and after: tissue and plan {:.1} s, files {:.1} s",
+        manifest.engine.lanes,
         timings.forward_s,
         timings.waiting_for_tiles_s,
         timings.waiting_for_room_s,

@@ -47,6 +47,7 @@ impl FakeSegmenter {
             device: "cpu".into(),
             precision: "u8".into(),
             threads: 1,
+            lanes: 1,
             reason: "no network to compute".into(),
         };
         Self { engine, faults, answer: instances }
@@ -104,6 +105,14 @@ impl Segmenter for FakeSegmenter {
 
     fn classes(&self) -> usize {
         CLASSES
+    }
+
+    fn set_threads(&mut self, threads: usize) {
+        self.engine.threads = threads;
+    }
+
+    fn lane(&self) -> Result<Box<dyn Segmenter>> {
+        Ok(Box::new(self.clone()))
     }
 
     fn predict(&mut self, tiles: &[Tile]) -> Result<Vec<ProbabilityMaps>> {

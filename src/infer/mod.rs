@@ -2,6 +2,7 @@
 
 pub mod fake;
 pub mod golden;
+pub mod lanes;
 pub mod package;
 pub mod tiling;
 #[cfg(feature = "torch")]
@@ -16,6 +17,7 @@ pub mod torchscript;
 use crate::error::{Error, Result};
 use crate::tile::{ProbabilityMaps, Tile};
 use image::RgbImage;
+use lanes::Lanes;
 
 /// How an engine computes; part of every manifest.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -26,8 +28,10 @@ pub struct EngineInfo {
     pub device: String,
     /// `f32`, `bf16`.
     pub precision: String,
-    /// Threads of one forward pass.
+    /// Threads that compute, of all lanes together.
     pub threads: usize,
+    /// Forward passes at once.
+    pub lanes: usize,
     /// One line: why this device and precision.
     pub reason: String,
 }
@@ -39,6 +43,15 @@ pub trait Segmenter: Send {
 
     /// Number of classes, background included.
     fn classes(&self) -> usize;
+
+    /// From now on a forward pass on a CPU takes this many threads.
+    fn set_threads(&mut self, threads: usize);
+
+    /// The same model for another thread, over the same weights.
+    ///
+    /// # Errors
+    /// [`Error::Model`] or [`Error::Compute`] if the device has no room for another.
+    fn lane(&self) -> Result<Box<dyn Segmenter>>;
 
     /// Class probabilities for each tile, in the tiles' order; all tiles have one size.
     ///
@@ -70,20 +83,22 @@ pub struct EngineOptions {
     pub device: String,
     /// `auto`, `f32`, `bf16` or, with CUDA, `f16`.
     pub precision: String,
-    /// Threads of one forward pass on a CPU; 0 for as many as there are.
+    /// Threads that compute on a CPU; 0 for as many as there are.
     pub threads: usize,
+    /// Forward passes at once, which share the threads; 0 for up to four on a CPU and one on another device.
+    pub lanes: usize,
     /// Run a model that is a program (TorchScript).
     pub trust_model: bool,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { device: "auto".into(), precision: "auto".into(), threads: 0, trust_model: false }
+        Self { device: "auto".into(), precision: "auto".into(), threads: 0, lanes: 0, trust_model: false }
     }
 }
 
 impl EngineOptions {
-    /// Threads of one forward pass, with 0 replaced by the number that this process may use.
+    /// Threads that compute, with 0 replaced by the number that this process may use.
     pub fn threads(&self) -> usize {
         let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         if self.threads == 0 { all() } else { self.threads }
@@ -128,8 +143,8 @@ pub fn devices() -> Vec<DeviceInfo> {
 /// [`Error::Model`] for weights that do not fit or are not trusted,
 /// [`Error::Config`] and [`Error::Device`] for options that cannot be met.
 #[cfg(feature = "torch")]
-pub fn load(package: &package::Package, options: &EngineOptions) -> Result<Box<dyn Segmenter>> {
-    Ok(Box::new(torch::TorchSegmenter::load(package, options)?))
+pub fn load(package: &package::Package, options: &EngineOptions) -> Result<Lanes> {
+    Lanes::new(Box::new(torch::TorchSegmenter::load(package, options)?), options)
 }
 
 /// The engine for a model package; this build has none.
@@ -137,7 +152,7 @@ pub fn load(package: &package::Package, options: &EngineOptions) -> Result<Box<d
 /// # Errors
 /// [`Error::Model`], always.
 #[cfg(not(feature = "torch"))]
-pub fn load(package: &package::Package, _options: &EngineOptions) -> Result<Box<dyn Segmenter>> {
+pub fn load(package: &package::Package, _options: &EngineOptions) -> Result<Lanes> {
     let reason = "this program was built without libtorch (the feature `torch`)";
     Err(Error::model(&package.config.name, reason))
 }

@@ -7,12 +7,13 @@ use crate::error::{Error, Result};
 use crate::nn::{Init, Mode, UNet, is_out_of_memory, torch_error, weights};
 use crate::tile::{ProbabilityMaps, Tile};
 use image::RgbImage;
+use std::sync::Arc;
 use tch::{CModule, Device, Kind, TchError, Tensor, nn};
 
 /// A network ready for inference.
 enum Network {
     UNet(Box<UNet>),
-    Script(CModule),
+    Script(Arc<CModule>),
 }
 
 /// A [`Segmenter`] that computes with libtorch on a CPU or a CUDA device.
@@ -21,7 +22,6 @@ pub struct TorchSegmenter {
     network: Network,
     device: Device,
     kind: Kind,
-    threads: i32,
     /// Pixel values 0 and 255 are mapped to these.
     range: [f32; 2],
     stride: u32,
@@ -45,7 +45,7 @@ impl TorchSegmenter {
                 "f32" => {}
                 other => return Err(Error::config("precision", other, "a TorchScript model is fed f32")),
             }
-            Network::Script(torchscript::load(package, choice.device, options.trust_model)?)
+            Network::Script(Arc::new(torchscript::load(package, choice.device, options.trust_model)?))
         } else {
             let vs = nn::VarStore::new(choice.device);
             let net = UNet::new(&vs.root(), &config.network, config.classes.len() as i64, Init::Default)?;
@@ -57,6 +57,7 @@ impl TorchSegmenter {
             device: device_name(choice.device),
             precision: precision_name(choice.kind).into(),
             threads: options.threads(),
+            lanes: 1,
             reason: choice.reason,
         };
         Ok(Self {
@@ -64,7 +65,6 @@ impl TorchSegmenter {
             network,
             device: choice.device,
             kind: choice.kind,
-            threads: i32::try_from(engine.threads).unwrap_or(i32::MAX),
             range: config.input.range,
             stride: config.network.stride_px(),
             classes: config.classes.len(),
@@ -81,7 +81,7 @@ impl TorchSegmenter {
         let (width, height) = first.dimensions();
         self.check(images, width, height)?;
         // libtorch keeps this for each thread, and the thread that loads a model need not be the one that runs it.
-        tch::set_num_threads(self.threads);
+        tch::set_num_threads(i32::try_from(self.engine.threads).unwrap_or(i32::MAX));
         let _guard = tch::no_grad_guard();
         let values = self.compute(images, width, height).map_err(|error| self.explain(error, images.len()))?;
         let one = self.classes * width as usize * height as usize;
@@ -141,6 +141,19 @@ impl Segmenter for TorchSegmenter {
 
     fn classes(&self) -> usize {
         self.classes
+    }
+
+    fn set_threads(&mut self, threads: usize) {
+        self.engine.threads = threads;
+    }
+
+    fn lane(&self) -> Result<Box<dyn Segmenter>> {
+        let network = match &self.network {
+            // What is folded already is shared.
+            Network::UNet(net) => Network::UNet(Box::new(net.folded(self.kind, self.device)?)),
+            Network::Script(module) => Network::Script(module.clone()),
+        };
+        Ok(Box::new(Self { model: self.model.clone(), network, engine: self.engine.clone(), ..*self }))
     }
 
     fn predict(&mut self, tiles: &[Tile]) -> Result<Vec<ProbabilityMaps>> {

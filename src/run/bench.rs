@@ -3,13 +3,15 @@
 use super::segment::{Planned, Run, reading};
 use crate::budget::{Budget, Permit};
 use crate::error::{Error, Result};
+use crate::infer::Segmenter;
 use crate::sink::commit::Attempt;
 use crate::slide::SlideSource;
-use crate::stream::{self, stats::peak_rss_mb};
+use crate::stream::{self, panicked, stats::peak_rss_mb};
 use crate::tile::{Tile, TileSpec};
 use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// Times that each measurement is taken.
@@ -38,8 +40,10 @@ pub struct Figures {
     pub device: String,
     /// `f32`, `bf16`.
     pub precision: String,
-    /// Threads of one forward pass on a CPU.
+    /// Threads that compute on a CPU, of all lanes together.
     pub threads: usize,
+    /// Forward passes at once.
+    pub lanes: usize,
     /// Tiles a forward pass.
     pub batch: usize,
     /// Tiles read at once.
@@ -90,7 +94,7 @@ pub fn measure(
         turns.push([reading_s, forward_s, worked.outcome.timings.wall_s + worked.finishing_s]);
     }
     let [reading_s, forward_s, wall_s] = [0, 1, 2].map(|kind| median(turns.iter().map(|turn| turn[kind]).collect()));
-    let (engine, tiles) = (run.segmenter.engine(), plan.tiles.len() as u32);
+    let (engine, tiles) = (run.lanes.engine(), plan.tiles.len() as u32);
     Ok(Figures {
         tiles,
         reading_s,
@@ -102,6 +106,7 @@ pub fn measure(
         device: engine.device.clone(),
         precision: engine.precision.clone(),
         threads: engine.threads,
+        lanes: engine.lanes,
         batch: flow.config.batch,
         readers: flow.config.readers,
         startup_s,
@@ -129,18 +134,27 @@ fn at_once<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
 
 /// Seconds that it takes to compute `count` tiles, in the run's batches.
 fn forward(run: &mut Run<'_>, kept: &[Tile], count: usize) -> Result<f64> {
-    let batch = run.config.stream.batch;
-    let start = Instant::now();
-    let mut done = 0;
-    while done < count {
-        if run.cancel.is_cancelled() {
-            return Err(Error::Cancelled);
+    let (batch, cancel) = (run.config.stream.batch, &run.cancel);
+    let lanes = run.lanes.for_batches(count.div_ceil(batch));
+    let next = AtomicUsize::new(0);
+    let compute = |lane: &mut dyn Segmenter| -> Result<()> {
+        loop {
+            let begun = next.fetch_add(batch, Ordering::AcqRel);
+            if begun >= count {
+                return Ok(());
+            }
+            if cancel.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let from = begun % kept.len();
+            lane.predict(&kept[from..kept.len().min(from + batch.min(count - begun))])?;
         }
-        let from = done % kept.len();
-        let size = batch.min(count - done).min(kept.len() - from);
-        run.segmenter.predict(&kept[from..from + size])?;
-        done += size;
-    }
+    };
+    let start = Instant::now();
+    std::thread::scope(|scope| -> Result<()> {
+        let threads: Vec<_> = lanes.iter_mut().map(|lane| scope.spawn(|| compute(lane.as_mut()))).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|panic| Err(panicked(panic))))
+    })?;
     Ok(start.elapsed().as_secs_f64())
 }
 

@@ -11,12 +11,12 @@ use crate::config::{Area, ModelPackage, SegmentConfig, TileBytes};
 use crate::data::geojson::{AnnotationLimits, Annotations};
 use crate::error::{Error, Result};
 use crate::grid::{TilePlan, TissueMask, detect_tissue};
-use crate::infer::Segmenter;
+use crate::infer::lanes::Lanes;
 use crate::sink::commit::{self, Attempt};
 use crate::slide::{self, SlideSource};
 use crate::stream::stats::{Stats, peak_rss_mb};
-use crate::stream::{self, CancellationToken, Flow, Outcome, ReadTile, Stages, read_tile, tile_bytes};
-use crate::tile::{Object, Outline};
+use crate::stream::{self, CancellationToken, Flow, Forward, Outcome, ReadTile, Stages, read_tile, tile_bytes};
+use crate::tile::{Object, Outline, ProbabilityMaps, Tile};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -53,7 +53,7 @@ pub struct Run<'a> {
     /// The model's description, with tile and halo as they are used; see [`with_tiles`].
     pub model: ModelPackage,
     /// The model itself.
-    pub segmenter: &'a mut dyn Segmenter,
+    pub lanes: &'a mut Lanes,
     /// What to do.
     pub config: SegmentConfig,
     /// Replace results that are there.
@@ -222,7 +222,7 @@ impl Run<'_> {
             started_unix_s,
             input: record,
             model: ModelRecord::of(&self.model),
-            engine: self.segmenter.engine().clone(),
+            engine: self.lanes.engine().clone(),
             config: self.config.clone(),
             tiles: TileRecord { total, batch: outcome.batch, failed: outcome.failed },
             counts,
@@ -262,10 +262,15 @@ impl Run<'_> {
 
         self.observer.begun(slide.path(), plan.tiles.len() as u32);
         let flow = self.flow(slide.path(), plan);
-        let (segmenter, observer) = (&mut *self.segmenter, self.observer);
+        let observer = self.observer;
+        let lanes = self.lanes.for_batches(flow.tiles.len().div_ceil(flow.config.batch));
+        let mut lanes: Vec<_> = lanes
+            .iter_mut()
+            .map(|lane| |tiles: &[Tile]| -> Result<Vec<ProbabilityMaps>> { lane.predict(tiles) })
+            .collect();
         let stages = Stages {
             read: reading(slide, plan),
-            forward: &mut |tiles: &[_]| segmenter.predict(tiles),
+            forward: lanes.iter_mut().map(|lane| lane as Forward<'_>).collect(),
             vectorize: &|tile: &_, maps: &_| finder.find(tile, maps),
             stitch: &mut |spec: &_, found| joiner.join(spec, found),
             write: &mut |block: Final| {
@@ -293,7 +298,7 @@ impl Run<'_> {
     }
 
     fn bytes(&self, plan: &TilePlan) -> TileBytes {
-        tile_bytes(plan, self.model.input.tile_px, self.segmenter.classes())
+        tile_bytes(plan, self.model.input.tile_px, self.lanes.classes())
     }
 }
 

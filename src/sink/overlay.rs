@@ -129,7 +129,8 @@ fn distance_to_segment(p: [f64; 2], a: [f64; 2], b: [f64; 2]) -> f64 {
     let square = along[0] * along[0] + along[1] * along[1];
     let share = if square > 0.0 { ((p[0] - a[0]) * along[0] + (p[1] - a[1]) * along[1]) / square } else { 0.0 };
     let share = share.clamp(0.0, 1.0);
-    (p[0] - a[0] - share * along[0]).hypot(p[1] - a[1] - share * along[1])
+    let off = [p[0] - a[0] - share * along[0], p[1] - a[1] - share * along[1]];
+    (off[0] * off[0] + off[1] * off[1]).sqrt()
 }
 
 #[cfg(test)]

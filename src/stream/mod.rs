@@ -17,5 +17,6 @@ pub use pipeline::{Flow, Outcome, Stages, read_only, run};
 pub use reader::{ReadTile, read_tile, tile_bytes};
 pub use results::{Progress, Stitch, Vectorize, Write};
 pub use supervise::FailedTile;
+pub(crate) use supervise::panicked;
 /// Stops a run from outside; `tokio_util`'s own.
 pub use tokio_util::sync::CancellationToken;

@@ -1,4 +1,4 @@
-//! The one thread that computes with the model.
+//! The threads that compute with the model, one a lane.
 
 use super::reader::Read;
 use super::stats::Work;
@@ -7,6 +7,8 @@ use crate::budget::{Budget, Permit};
 use crate::error::{Error, Result};
 use crate::tile::{Prediction, ProbabilityMaps, Tile, TileSpec};
 use flume::{Receiver, Sender};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 use tokio::runtime::Handle;
 
@@ -29,7 +31,7 @@ impl Answer {
     }
 }
 
-/// The model and what its thread needs beside it.
+/// The model of one lane and what its thread needs beside it.
 pub(super) struct ModelThread<'a> {
     pub forward: Forward<'a>,
     /// Bytes of one prediction.
@@ -37,21 +39,41 @@ pub(super) struct ModelThread<'a> {
     pub budget: Budget,
     /// To wait for permits; this thread belongs to no runtime.
     pub runtime: Handle,
-    /// Tiles a forward pass; halved when the device runs out of memory.
-    pub limit: usize,
+    pub common: &'a Common,
     pub supervisor: &'a Supervisor,
 }
 
+/// What the lanes have in common.
+#[derive(Debug)]
+pub(super) struct Common {
+    /// Held while a lane takes its next batch and room for the answers: room goes to batches in plan order, so that a
+    /// batch never holds room that an earlier one needs.
+    turn: Mutex<()>,
+    /// Whoever has the turn waits for room.
+    crowded: AtomicBool,
+    /// Tiles a forward pass; halved when the device runs out of memory.
+    limit: AtomicUsize,
+}
+
+impl Common {
+    pub fn new(batch: usize) -> Self {
+        Self { turn: Mutex::new(()), crowded: AtomicBool::new(false), limit: AtomicUsize::new(batch) }
+    }
+
+    pub fn limit(&self) -> usize {
+        self.limit.load(Ordering::Acquire)
+    }
+}
+
 impl ModelThread<'_> {
-    /// Answers batches until there are none left, nobody wants the answers, or the run is stopped. Returns the number
-    /// of tiles that a forward pass took in the end.
-    pub fn run(mut self, batches: Receiver<Vec<Read>>, answers: Sender<Answer>) -> usize {
+    /// Answers batches until there are none left, nobody wants the answers, or the run is stopped.
+    pub fn run(mut self, batches: Receiver<Vec<Read>>, answers: Sender<Answer>) {
         let stats = &self.supervisor.stats;
-        while let Ok(batch) = stats.time(Work::WaitingForTiles, || batches.recv()) {
+        while let Some(batch) = self.next(&batches) {
             if self.supervisor.stopped() {
                 break;
             }
-            let answered = match self.answer(batch) {
+            let answered = match batch.and_then(|(batch, permits)| self.answer(batch, permits)) {
                 Ok(answered) => answered,
                 Err(error) => {
                     self.supervisor.fail(error);
@@ -64,11 +86,23 @@ impl ModelThread<'_> {
                 break;
             }
         }
-        self.limit
+    }
+
+    /// The next batch with room for its answers; nothing if there is none left.
+    fn next(&self, batches: &Receiver<Vec<Read>>) -> Option<Result<(Vec<Read>, Vec<Permit>)>> {
+        let Common { turn, crowded, .. } = self.common;
+        let stats = &self.supervisor.stats;
+        let waiting = if crowded.load(Ordering::Acquire) { Work::WaitingForRoom } else { Work::WaitingForTiles };
+        let _turn = stats.time(waiting, || turn.lock().unwrap_or_else(PoisonError::into_inner));
+        let batch = stats.time(Work::WaitingForTiles, || batches.recv()).ok()?;
+        crowded.store(true, Ordering::Release);
+        let permits = self.permits(batch.iter().filter(|read| matches!(read, Read::Tile(_))).count());
+        crowded.store(false, Ordering::Release);
+        Some(permits.map(|permits| (batch, permits)))
     }
 
     /// The answers to one batch, in plan order. An error is one that ends the run.
-    fn answer(&mut self, batch: Vec<Read>) -> Result<Vec<Answer>> {
+    fn answer(&mut self, batch: Vec<Read>, permits: Vec<Permit>) -> Result<Vec<Answer>> {
         let (mut tiles, mut done) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
         for read in batch {
             match read {
@@ -76,9 +110,9 @@ impl ModelThread<'_> {
                 Read::Lost(spec) => done.push(Answer::Lost(spec)),
             }
         }
-        let mut permits = self.permits(tiles.len())?.into_iter();
+        let mut permits = permits.into_iter();
         while !tiles.is_empty() {
-            let count = self.limit.min(tiles.len());
+            let count = self.common.limit().min(tiles.len());
             let maps = self.forward(&tiles[..count]);
             match maps {
                 Ok(maps) => {
@@ -88,11 +122,13 @@ impl ModelThread<'_> {
                     }
                 }
                 Err(Error::OutOfDeviceMemory { device, .. }) if count > 1 => {
-                    self.limit = count / 2;
-                    self.supervisor.warn(format!(
-                        "device `{device}` ran out of memory with a batch of {count}; went on with {}",
-                        self.limit
-                    ));
+                    let half = count / 2;
+                    // Of lanes that run out of memory at the same time one speaks.
+                    if self.common.limit.fetch_min(half, Ordering::AcqRel) > half {
+                        self.supervisor.warn(format!(
+                            "device `{device}` ran out of memory with a batch of {count}; went on with {half}"
+                        ));
+                    }
                 }
                 // One of them is to blame: find out which.
                 Err(_) if count > 1 => {

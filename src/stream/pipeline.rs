@@ -1,7 +1,7 @@
 //! The wiring: which stage runs where, and what lies between them.
 
 use super::batcher::batch_tiles;
-use super::model::{Forward, ModelThread};
+use super::model::{Common, Forward, ModelThread};
 use super::order::InOrder;
 use super::reader::{ReadTile, admit, read_tiles};
 use super::results::{self, Progress, Stitch, Vectorize, Write};
@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Stages<'a, F, B> {
     /// Reads pixels, from several threads.
     pub read: ReadTile,
-    /// Computes, on one thread.
-    pub forward: Forward<'a>,
+    /// Computes; one thread for each, one or more.
+    pub forward: Vec<Forward<'a>>,
     /// Makes findings, on several threads.
     pub vectorize: Vectorize<'a, F>,
     /// Joins findings in plan order, on one thread.
@@ -62,7 +62,7 @@ pub struct Outcome {
 /// Runs all tiles through all stages. Whatever the end, every thread has been joined when this returns.
 ///
 /// ```text
-/// admit -> N readers => batcher => model => vectorizers => stitch => write
+/// admit -> N readers => batcher => lanes of the model => vectorizers => stitch => write
 ///   ^ pixel permits, in plan order    ^ prediction permits           ^ given back
 /// ```
 /// Tiles hold their share of the pixel budget until they are vectorized, and of the prediction budget until their
@@ -95,20 +95,23 @@ pub fn run<F: Send, B: Send>(flow: &Flow, stages: Stages<'_, F, B>, cancel: &Can
     runtime.spawn(batch_tiles(to_batch, InOrder::new(tiles.clone()), config.batch, batches));
 
     let watch = &*supervisor;
-    let model = ModelThread {
-        forward: stages.forward,
+    let common = Common::new(config.batch);
+    let lane = |forward| ModelThread {
+        forward,
         bytes: bytes.prediction,
-        budget: predictions,
+        budget: predictions.clone(),
         runtime: runtime.handle().clone(),
-        limit: config.batch,
+        common: &common,
         supervisor: watch,
     };
-    let mut batch = config.batch;
-    let last = &mut batch;
     let (vectorize, order, progress) = (stages.vectorize, InOrder::new(tiles.clone()), stages.progress);
     let started = std::thread::scope(|scope| {
         // Each closure owns its ends of the channels, so that a stage that cannot start or ends early ends the others.
-        thread(scope, "model", watch, move || *last = model.run(to_model, answers))?;
+        for (number, forward) in stages.forward.into_iter().enumerate() {
+            let (model, batches, answers) = (lane(forward), to_model.clone(), answers.clone());
+            thread(scope, &format!("model-{number}"), watch, move || model.run(batches, answers))?;
+        }
+        drop((to_model, answers));
         for number in 0..config.vectorizers {
             let (answers, findings) = (to_vectorize.clone(), findings.clone());
             let name = format!("vectorize-{number}");
@@ -124,7 +127,7 @@ pub fn run<F: Send, B: Send>(flow: &Flow, stages: Stages<'_, F, B>, cancel: &Can
     supervisor.stop_token().cancel();
     drop(runtime); // joins its threads
     started.and(end)?;
-    Ok(Outcome { timings, failed, warnings, batch })
+    Ok(Outcome { timings, failed, warnings, batch: common.limit() })
 }
 
 /// Reads all tiles and drops them: the time that reading takes alone, with the same readers and budget.

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 pub enum Work {
     /// Reading and reducing pixels; summed over all readers.
     Reading,
-    /// The model thread waits for tiles: reading is too slow.
+    /// The model's threads wait for tiles: reading is too slow. Summed over all lanes.
     WaitingForTiles,
-    /// The model thread waits for room among the predictions: what follows it is too slow.
+    /// The model's threads wait for room among the predictions: what follows is too slow. Summed over all lanes.
     WaitingForRoom,
-    /// The model computes.
+    /// The model computes; summed over all lanes.
     Forward,
     /// From predictions to objects; summed over all threads that do it.
     Vectorizing,
@@ -40,11 +40,11 @@ pub struct Timings {
     pub wall_s: f64,
     /// Reading and reducing pixels, summed over all readers.
     pub reading_s: f64,
-    /// The model thread waited for tiles.
+    /// The model's threads waited for tiles, summed over all lanes.
     pub waiting_for_tiles_s: f64,
-    /// The model thread waited for the stages behind it.
+    /// The model's threads waited for the stages behind them, summed over all lanes.
     pub waiting_for_room_s: f64,
-    /// The model computed.
+    /// The model computed, summed over all lanes.
     pub forward_s: f64,
     /// From predictions to objects, summed over all threads that do it.
     pub vectorizing_s: f64,

@@ -164,7 +164,7 @@ pub(super) fn catch<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 /// The error that stands for a panic.
-pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Error {
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Error {
     let message = panic.downcast_ref::<&str>().map(|text| text.to_string());
     let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
     Error::Internal(format!("panicked: {}", message.unwrap_or_else(|| "no message".into())))

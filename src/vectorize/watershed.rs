@@ -14,7 +14,6 @@ use super::pieces::{Connectivity, pieces};
 use crate::config::{ClassRole, ModelClass, Postprocessing};
 use crate::geometry::Size;
 use crate::tile::ProbabilityMaps;
-use std::collections::VecDeque;
 use std::ops::Range;
 
 /// Holes in the interior up to so many pixels are noise: they would tear the distances apart.
@@ -129,25 +128,36 @@ fn landscape(interior: &[bool], probability: &[u8], size: Size, sigma: f32) -> V
 /// Basins of the peaks inside the mask. A peak whose height above the highest path to a higher peak is less than
 /// `prominence` times its height is part of that peak's basin.
 pub fn basins(landscape: &[f32], mask: &[bool], size: Size, prominence: f32) -> Vec<u32> {
-    let width = size.width as usize;
+    // A rim of one pixel outside the mask spares every neighbour the question whether it exists.
+    let (width, padded) = (size.width as usize, size.width as usize + 2);
+    let area = padded * (size.height as usize + 2);
+    let (mut heights, mut labels) = (vec![0f32; area], vec![0u32; area]);
     // Highest first; heights are 0 or more, so their bits sort as they do. Ties go by y, then x.
-    let key = |i: usize| u64::from(!landscape[i].max(0.0).to_bits()) << 32 | i as u64;
-    let mut order: Vec<u64> = (0..mask.len()).filter(|&i| mask[i]).map(key).collect();
+    let mut order: Vec<u64> = Vec::new();
+    for (y, (row, inside)) in landscape.chunks_exact(width.max(1)).zip(mask.chunks_exact(width.max(1))).enumerate() {
+        let first = (y + 1) * padded + 1;
+        for (x, (&height, _)) in row.iter().zip(inside).enumerate().filter(|(_, (_, inside))| **inside) {
+            let height = height.max(0.0);
+            heights[first + x] = height;
+            order.push(u64::from(!height.to_bits()) << 32 | (first + x) as u64);
+        }
+    }
     order.sort_unstable();
-    let mut labels = vec![0u32; mask.len()];
     // Disjoint sets of basins; index 0 is unused. A root is the highest peak of its set.
     let (mut parent, mut peak) = (vec![0u32], vec![0f32]);
     for entry in order {
         let i = (entry & u64::from(u32::MAX)) as usize;
-        let height = landscape[i].max(0.0);
+        let height = heights[i];
         let mut joined: Option<(f32, u32)> = None;
         let mut met = [0u32; 4];
-        for (n, neighbour) in neighbours(i, size, width).into_iter().enumerate() {
-            let Some(neighbour) = neighbour.filter(|&n| labels[n] != 0) else { continue };
-            let root = root_of(&mut parent, labels[neighbour]);
-            met[n] = root;
-            if joined.is_none_or(|(highest, _)| landscape[neighbour] > highest) {
-                joined = Some((landscape[neighbour], root));
+        // Up, left, right, down.
+        for (met, neighbour) in met.iter_mut().zip([i - padded, i - 1, i + 1, i + padded]) {
+            if labels[neighbour] == 0 {
+                continue;
+            }
+            *met = root_of(&mut parent, labels[neighbour]);
+            if joined.is_none_or(|(highest, _)| heights[neighbour] > highest) {
+                joined = Some((heights[neighbour], *met));
             }
         }
         let Some((_, root)) = joined else {
@@ -157,7 +167,7 @@ pub fn basins(landscape: &[f32], mask: &[bool], size: Size, prominence: f32) -> 
             continue;
         };
         labels[i] = root;
-        for other in met.into_iter().filter(|&other| other != 0) {
+        for other in met.into_iter().filter(|&other| other != 0 && other != root) {
             let (a, b) = (root_of(&mut parent, root), root_of(&mut parent, other));
             // Of equal peaks the one found first counts as higher.
             let higher = if (peak[a as usize], b) > (peak[b as usize], a) { a } else { b };
@@ -167,10 +177,8 @@ pub fn basins(landscape: &[f32], mask: &[bool], size: Size, prominence: f32) -> 
             }
         }
     }
-    for label in labels.iter_mut().filter(|label| **label != 0) {
-        *label = root_of(&mut parent, *label);
-    }
-    labels
+    let rows = labels.chunks_exact(padded).skip(1).take(size.height as usize);
+    rows.flat_map(|row| &row[1..=width]).map(|&label| root_of(&mut parent, label)).collect()
 }
 
 fn root_of(parent: &mut [u32], mut number: u32) -> u32 {
@@ -197,28 +205,26 @@ fn neighbours(i: usize, size: Size, width: usize) -> [Option<usize>; 4] {
 /// above, then left, right, below.
 fn grow_into(labels: &mut [u32], foreground: &[bool], size: Size) {
     let width = size.width as usize;
-    let is_open = |labels: &[u32], i: usize| foreground[i] && labels[i] == 0;
-    let beside_open =
-        |&i: &usize| labels[i] != 0 && neighbours(i, size, width).into_iter().flatten().any(|n| is_open(labels, n));
-    let mut front: Vec<usize> = (0..labels.len()).filter(beside_open).collect();
-    let mut reached = VecDeque::new();
+    let label_beside = |labels: &[u32], i: usize| {
+        neighbours(i, size, width).into_iter().flatten().map(|n| labels[n]).find(|&label| label != 0)
+    };
+    // What is reached in the next step, with the label that it then takes.
+    let mut front: Vec<(usize, u32)> = (0..labels.len())
+        .filter(|&i| foreground[i] && labels[i] == 0)
+        .filter_map(|i| label_beside(labels, i).map(|label| (i, label)))
+        .collect();
     while !front.is_empty() {
-        // One step at a time: what is reached in this step takes its label from earlier steps only.
-        reached.clear();
-        for &i in &front {
-            reached.extend(neighbours(i, size, width).into_iter().flatten().filter(|&n| is_open(labels, n)));
-        }
-        let mut next: Vec<(usize, u32)> = Vec::with_capacity(reached.len());
-        for &i in &reached {
-            let label = neighbours(i, size, width).into_iter().flatten().map(|n| labels[n]).find(|&l| l != 0);
-            next.push((i, label.unwrap_or(0)));
-        }
-        for &(i, label) in &next {
+        for &(i, label) in &front {
             labels[i] = label;
         }
-        front = next.into_iter().map(|(i, _)| i).collect();
-        front.sort_unstable();
-        front.dedup();
+        let mut next: Vec<usize> = Vec::new();
+        for &(i, _) in &front {
+            next.extend(neighbours(i, size, width).into_iter().flatten().filter(|&n| foreground[n] && labels[n] == 0));
+        }
+        next.sort_unstable();
+        next.dedup();
+        // Labels of earlier steps alone are seen, so the order inside a step does not matter.
+        front = next.into_iter().filter_map(|i| label_beside(labels, i).map(|label| (i, label))).collect();
     }
 }
 
@@ -230,8 +236,11 @@ fn fill_holes(labels: &mut [u32], size: Size, most: f64) {
     // The only label around each hole; none if there are several or the hole leaves the window.
     let mut around: Vec<Option<u32>> = holes.areas().iter().map(|&area| (area as f64 <= most).then_some(0)).collect();
     around[0] = None;
-    for (i, &hole) in holes.of_pixel.iter().enumerate().filter(|(_, hole)| **hole != 0) {
+    for (i, &hole) in holes.of_pixel.iter().enumerate() {
         let around = &mut around[hole as usize];
+        if around.is_none() {
+            continue;
+        }
         for neighbour in neighbours(i, size, width) {
             match (neighbour.map(|n| labels[n]), *around) {
                 (Some(0), _) | (_, None) => {}
@@ -251,8 +260,8 @@ fn fill_holes(labels: &mut [u32], size: Size, most: f64) {
 fn keep_large(mut labels: Vec<u32>, size: Size, least: f64) -> LabelMap {
     let most = labels.iter().copied().max().unwrap_or(0) as usize;
     let mut area = vec![0u64; most + 1];
-    for &label in &labels {
-        area[label as usize] += 1;
+    for stretch in labels.chunk_by(|a, b| a == b) {
+        area[stretch[0] as usize] += stretch.len() as u64;
     }
     let mut number = vec![0u32; most + 1];
     let mut count = 0;

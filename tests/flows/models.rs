@@ -40,7 +40,7 @@ pub fn write_package(folder: &Path) -> Package {
     let draft = Package::write(&draft, config.clone(), &weights, "", &Golden { input: input.clone(), output: unknown });
     let draft = draft.expect("a draft");
     let exact = EngineOptions { device: "cpu".into(), precision: "f32".into(), ..EngineOptions::default() };
-    let output = infer::load(&draft, &exact).expect("an engine").predict_image(&input).expect("an answer");
+    let output = infer::load(&draft, &exact).expect("an engine").single().predict_image(&input).expect("an answer");
     fs::remove_dir_all(draft.folder()).expect("removed");
     Package::write(folder, config, &weights, "# A card\n", &Golden { input, output }).expect("a package")
 }

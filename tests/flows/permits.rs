@@ -1,5 +1,6 @@
 //! The permit protocol under a model checker: `src/budget.rs` itself, compiled on shuttle's instrumented mutex, in a
-//! pipeline of the same shape as `stream::supervise`: admission, readers, an ordering batcher, model, writer.
+//! pipeline of the same shape as `stream::pipeline`: admission, readers, an ordering batcher, lanes of the model, an
+//! ordering writer.
 
 #[allow(dead_code)] // the program uses more of it than this model
 #[path = "../../src/budget.rs"]
@@ -24,6 +25,7 @@ const SCHEDULES: usize = 10_000;
 /// Places where a schedule may preempt.
 const DEPTH: usize = 4;
 const READERS: usize = 2;
+const LANES: usize = 2;
 const TILES: u32 = 5;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -34,12 +36,20 @@ enum Taken {
     AfterReceiving,
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Turn {
+    /// A lane takes a batch and room for its answers before the next lane takes anything.
+    Held,
+    /// A lane takes room when it has its batch, whoever else wants room.
+    Free,
+}
+
 fn receive<T>(shared: &Mutex<Receiver<T>>) -> Option<T> {
     shared.lock().expect("no panic").recv().ok()
 }
 
 /// Sends all tiles through; every tile weighs one byte in both budgets.
-fn pipeline(taken: Taken, batch: usize, bytes: u64) {
+fn pipeline(taken: Taken, turn: Turn, batch: usize, bytes: u64) {
     let pixels = Budget::bytes("--pixel-budget", bytes);
     let predictions = Budget::bytes("--prediction-budget", batch as u64);
     let (work, to_read) = sync_channel::<(u32, Option<Permit>)>(1);
@@ -78,20 +88,31 @@ fn pipeline(taken: Taken, batch: usize, bytes: u64) {
             }
         }
     });
-    let budget = predictions.clone();
-    shuttle::thread::spawn(move || {
-        while let Ok(batch) = to_model.recv() {
-            let answers: Vec<_> = batch.iter().map(|_| block_on(budget.take(1)).expect("open")).collect();
-            for ((tile, pixels), answer) in batch.into_iter().zip(answers) {
-                drop(pixels);
-                results.send((tile, answer)).expect("the writer listens");
+    let to_model = Arc::new(Mutex::new(to_model));
+    let taking = Arc::new(Mutex::new(()));
+    for _ in 0..LANES {
+        let (to_model, taking, budget, results) =
+            (to_model.clone(), taking.clone(), predictions.clone(), results.clone());
+        shuttle::thread::spawn(move || {
+            loop {
+                let held = (turn == Turn::Held).then(|| taking.lock().expect("no panic"));
+                let Some(batch) = receive(&to_model) else { break };
+                let answers: Vec<_> = batch.iter().map(|_| block_on(budget.take(1)).expect("open")).collect();
+                drop(held);
+                for ((tile, pixels), answer) in batch.into_iter().zip(answers) {
+                    drop(pixels);
+                    results.send((tile, answer)).expect("the writer listens");
+                }
             }
-        }
-    });
-    let mut written = Vec::new();
+        });
+    }
+    drop(results);
+    let (mut early, mut written) = (BTreeMap::new(), Vec::new());
     while let Ok((tile, answer)) = to_write.recv() {
-        written.push(tile);
-        drop(answer);
+        early.insert(tile, answer);
+        while early.remove(&(written.len() as u32)).is_some() {
+            written.push(written.len() as u32);
+        }
     }
     admission.join().expect("no panic");
     assert_eq!(written, (0..TILES).collect::<Vec<_>>());
@@ -109,19 +130,26 @@ fn found(model: impl Fn() + Send + Sync + std::panic::UnwindSafe + 'static) -> O
 
 #[test]
 fn permits_taken_before_handing_out_never_deadlock_even_with_one_batch_of_room() {
-    assert_eq!(found(|| pipeline(Taken::BeforeHandingOut, 2, 2)), None);
-    assert_eq!(found(|| pipeline(Taken::BeforeHandingOut, 2, 3)), None);
+    assert_eq!(found(|| pipeline(Taken::BeforeHandingOut, Turn::Held, 2, 2)), None);
+    assert_eq!(found(|| pipeline(Taken::BeforeHandingOut, Turn::Held, 2, 3)), None);
 }
 
 #[test]
 fn the_checker_finds_the_deadlock_of_permits_taken_after_receiving() {
-    let message = found(|| pipeline(Taken::AfterReceiving, 2, 2)).expect("this protocol is wrong");
+    let message = found(|| pipeline(Taken::AfterReceiving, Turn::Held, 2, 2)).expect("this protocol is wrong");
+    assert!(message.contains("deadlock"), "{message}");
+}
+
+#[test]
+fn the_checker_finds_the_deadlock_of_lanes_that_take_room_out_of_turn() {
+    let message = found(|| pipeline(Taken::BeforeHandingOut, Turn::Free, 2, 4)).expect("this protocol is wrong");
     assert!(message.contains("deadlock"), "{message}");
 }
 
 #[test]
 fn the_checker_finds_the_deadlock_of_a_budget_smaller_than_a_batch() {
-    let message = found(|| pipeline(Taken::BeforeHandingOut, 3, 2)).expect("validate refuses this for a reason");
+    let message =
+        found(|| pipeline(Taken::BeforeHandingOut, Turn::Held, 3, 2)).expect("validate refuses this for a reason");
     assert!(message.contains("deadlock"), "{message}");
 }
 

@@ -6,7 +6,9 @@ use slidestream::Error;
 use slidestream::config::{Area, ModelPackage, SegmentConfig, StreamConfig, Task};
 use slidestream::error::Result;
 use slidestream::geometry::{Level, Rect, Size};
+use slidestream::infer::EngineOptions;
 use slidestream::infer::fake::{FakeSegmenter, Faults};
+use slidestream::infer::lanes::Lanes;
 use slidestream::run::manifest::Status;
 use slidestream::run::segment::{Done, Observer, Run, with_tiles};
 use slidestream::slide::synthetic::SyntheticSlide;
@@ -58,13 +60,14 @@ pub struct Job {
     pub faults: Faults,
     pub force: bool,
     pub watcher: Watcher,
+    pub lanes: usize,
 }
 
 impl Default for Job {
     fn default() -> Self {
         let model = FakeSegmenter::package(MPP, 256, 48);
         let (faults, watcher) = (Faults::default(), Watcher::default());
-        Self { slide: slide(), model, config: config(), faults, force: false, watcher }
+        Self { slide: slide(), model, config: config(), faults, force: false, watcher, lanes: 2 }
     }
 }
 
@@ -77,7 +80,9 @@ impl Job {
         let cancel = self.watcher.stop_after.as_ref().map(|(_, cancel)| cancel.clone()).unwrap_or_default();
         let model = with_tiles(self.model.clone(), &self.config)?;
         let (config, force) = (self.config.clone(), self.force);
-        Run { model, segmenter: &mut segmenter, config, force, cancel, observer: &self.watcher }
+        let options = EngineOptions { lanes: self.lanes, ..EngineOptions::default() };
+        let mut lanes = Lanes::new(Box::new(segmenter), &options)?;
+        Run { model, lanes: &mut lanes, config, force, cancel, observer: &self.watcher }
             .slide(self.slide.clone(), place)
     }
 }

@@ -4,8 +4,9 @@ use super::desk::{LOOK, Stop};
 use crate::config::{ClassRole, ModelPackage, Task};
 use crate::engine::protocol::{Class, Ending, LoadedModel, ModelChoice};
 use crate::error::Result;
+use crate::infer::lanes::Lanes;
 use crate::infer::package::Package;
-use crate::infer::{self, EngineOptions, Segmenter};
+use crate::infer::{self, EngineOptions};
 use crate::vectorize::measure::NAMES;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
@@ -15,7 +16,7 @@ const MOST_LOADED: usize = 2;
 /// A model that is ready. Whoever has it locked computes with it.
 pub(super) struct Loaded {
     pub package: ModelPackage,
-    pub segmenter: Box<dyn Segmenter>,
+    pub lanes: Lanes,
 }
 
 struct Entry {
@@ -48,11 +49,11 @@ impl Models {
             entries.remove(0);
         }
         let ModelChoice { device, precision, threads, trust_model, .. } = choice.clone();
-        let options = EngineOptions { device, precision, threads, trust_model };
-        let segmenter = infer::load(&package, &options)?;
-        let engine = segmenter.engine();
+        let options = EngineOptions { device, precision, threads, lanes: 0, trust_model };
+        let lanes = infer::load(&package, &options)?;
+        let engine = lanes.engine();
         eprintln!("loaded {} {} on {}", package.config.name, package.config.version, engine.device);
-        let model = Arc::new(Mutex::new(Loaded { package: package.config.clone(), segmenter }));
+        let model = Arc::new(Mutex::new(Loaded { package: package.config.clone(), lanes }));
         entries.push(Entry { choice: choice.clone(), package: package.config, model: model.clone() });
         Ok(model)
     }
@@ -64,7 +65,7 @@ impl Models {
     pub fn describe(&self, choice: &ModelChoice, stop: &Stop) -> Result<Ending> {
         let model = self.get(choice, stop)?;
         let loaded = wait_for(&model, stop)?;
-        let (package, engine) = (&loaded.package, loaded.segmenter.engine());
+        let (package, engine) = (&loaded.package, loaded.lanes.engine());
         let class = |class: &crate::config::ModelClass| Class {
             name: class.name.clone(),
             color: class.color,

@@ -24,12 +24,12 @@ pub(super) fn segment(desk: &Arc<Desk>, job: JobId, stop: &Stop, order: SegmentO
     };
     let model = desk.models.get(&order.model, stop)?;
     let mut loaded = wait_for(&model, stop)?;
-    let batch = order.batch.unwrap_or_else(|| loaded.segmenter.engine().usual_batch());
+    let batch = order.batch.unwrap_or_else(|| loaded.lanes.engine().usual_batch());
     let config = SegmentConfig { stream: StreamConfig { batch, ..order.config.stream }, ..order.config };
     let observer = ToHost::new(desk, job, stop);
     let mut run = Run {
         model: with_tiles(loaded.package.clone(), &config)?,
-        segmenter: loaded.segmenter.as_mut(),
+        lanes: &mut loaded.lanes,
         config,
         force: order.force,
         cancel: stop.token.clone(),

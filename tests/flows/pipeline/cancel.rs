@@ -3,7 +3,7 @@
 use super::*;
 
 /// Cancels when `stage` reaches tile `at`, and returns how the run ended.
-fn cancelled_in(stage: &str, at: u32, config: StreamConfig) -> Result<Outcome> {
+fn cancelled_in(stage: &str, at: u32, lanes: usize, config: StreamConfig) -> Result<Outcome> {
     let cancel = CancellationToken::new();
     let token = cancel.clone();
     let hook = move |tile: u32| {
@@ -12,7 +12,7 @@ fn cancelled_in(stage: &str, at: u32, config: StreamConfig) -> Result<Outcome> {
         }
         Ok(())
     };
-    let mut probe = Probe::default();
+    let mut probe = Probe { lanes, ..Default::default() };
     match stage {
         "read" => probe.read = Box::new(hook),
         "forward" => probe.forward = Box::new(move |tiles| tiles.iter().try_for_each(|&tile| hook(tile))),
@@ -30,8 +30,8 @@ fn a_run_stopped_in_any_stage_at_any_time_leaves_no_thread() {
     let tight = StreamConfig { pixel_budget: 2 * 48, prediction_budget: 2 * 16, ..config() };
     for stage in ["read", "forward", "vectorize", "stitch", "write"] {
         for at in [0, 1, 7, 1000] {
-            for config in [config(), tight.clone()] {
-                let end = cancelled_in(stage, at, config);
+            for (lanes, config) in [(1, config()), (3, config()), (1, tight.clone()), (3, tight.clone())] {
+                let end = cancelled_in(stage, at, lanes, config);
                 assert!(matches!(end, Err(Error::Cancelled)), "{stage} {at}: {end:?}");
                 wait_until("the threads are gone", || pipeline_threads().is_empty());
             }

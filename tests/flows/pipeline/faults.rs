@@ -101,7 +101,7 @@ fn a_failure_to_write_is_never_tolerated() {
     assert!(error.starts_with("writing failed for tile 2"), "{error}");
 }
 
-fn out_of_memory_above(most: usize) -> impl FnMut(&[u32]) -> Result<()> + Send {
+fn out_of_memory_above(most: usize) -> impl Fn(&[u32]) -> Result<()> + Send + Sync {
     move |tiles| match tiles.len() {
         batch if batch > most => Err(Error::OutOfDeviceMemory { device: "cuda:0".into(), batch }),
         _ => Ok(()),
@@ -111,13 +111,19 @@ fn out_of_memory_above(most: usize) -> impl FnMut(&[u32]) -> Result<()> + Send {
 #[test]
 fn a_full_device_halves_the_batch_goes_on_and_says_so() {
     let _alone = alone();
-    let probe = Probe { forward: Box::new(out_of_memory_above(3)), ..Default::default() };
-    let (end, written) = probe.run(&flow(40, StreamConfig { batch: 16, ..config() }), &CancellationToken::new());
+    for lanes in [1, 3] {
+        halves_with(lanes);
+    }
+}
+
+fn halves_with(lanes: usize) {
+    let probe = Probe { lanes, forward: Box::new(out_of_memory_above(3)), ..Default::default() };
+    let (end, written) = probe.run(&flow(48, StreamConfig { batch: 16, ..config() }), &CancellationToken::new());
     let outcome = end.expect("a batch of two fits");
     assert_eq!((outcome.batch, outcome.failed.len()), (2, 0));
     assert_eq!(outcome.warnings.len(), 3, "{:?}", outcome.warnings);
     assert_eq!(outcome.warnings[2], "device `cuda:0` ran out of memory with a batch of 4; went on with 2");
-    assert_eq!(written, (0..40).map(|tile| (tile, true)).collect::<Vec<_>>());
+    assert_eq!(written, (0..48).map(|tile| (tile, true)).collect::<Vec<_>>());
 }
 
 #[test]

@@ -1,0 +1,95 @@
+//! One model, run by several threads at once.
+
+use super::{EngineInfo, EngineOptions, Segmenter};
+use crate::error::Result;
+
+/// Forward passes at once on a CPU where the user does not say. Each keeps its own activations in memory.
+const USUAL_LANES: usize = 4;
+
+/// Copies of a model over the same weights, each for one thread.
+///
+/// Threads that share each layer of one forward pass wait for the slowest of them after every layer, so whatever else the
+/// machine does costs them all. Forward passes of different tiles wait for nothing.
+pub struct Lanes {
+    engine: EngineInfo,
+    /// One or more.
+    lanes: Vec<Box<dyn Segmenter>>,
+}
+
+impl Lanes {
+    /// `first` and copies of it, as many as `options` ask for; 0 is for up to four on a CPU and one on another device.
+    ///
+    /// # Errors
+    /// Those of copying a model.
+    pub fn new(first: Box<dyn Segmenter>, options: &EngineOptions) -> Result<Self> {
+        let engine = first.engine().clone();
+        let usual = if engine.device == "cpu" { engine.threads.clamp(1, USUAL_LANES) } else { 1 };
+        let count = if options.lanes == 0 { usual } else { options.lanes };
+        let mut lanes = vec![first];
+        while lanes.len() < count {
+            lanes.push(lanes[0].lane()?);
+        }
+        Ok(Self { engine: EngineInfo { lanes: count, ..engine }, lanes })
+    }
+
+    /// How they compute; the threads are those of all lanes together.
+    pub fn engine(&self) -> &EngineInfo {
+        &self.engine
+    }
+
+    /// Number of classes, background included.
+    pub fn classes(&self) -> usize {
+        self.lanes[0].classes()
+    }
+
+    /// The model in one lane, with all threads.
+    pub fn single(&mut self) -> &mut dyn Segmenter {
+        let first = &mut self.lanes[0];
+        first.set_threads(self.engine.threads);
+        first.as_mut()
+    }
+
+    /// Lanes for `batches` forward passes, with the threads shared out: all lanes, or one if some would soon have
+    /// nothing to do.
+    pub fn for_batches(&mut self, batches: usize) -> &mut [Box<dyn Segmenter>] {
+        let all = self.lanes.len();
+        let count = if batches < 2 * all { 1 } else { all };
+        let threads = self.engine.threads;
+        for (number, lane) in self.lanes[..count].iter_mut().enumerate() {
+            lane.set_threads((threads / count + usize::from(number < threads % count)).max(1));
+        }
+        &mut self.lanes[..count]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infer::fake::FakeSegmenter;
+
+    fn lanes(threads: usize, count: usize) -> Lanes {
+        let mut fake = FakeSegmenter::new();
+        fake.set_threads(threads);
+        Lanes::new(Box::new(fake), &EngineOptions { lanes: count, ..EngineOptions::default() }).unwrap()
+    }
+
+    fn threads(lanes: &[Box<dyn Segmenter>]) -> Vec<usize> {
+        lanes.iter().map(|lane| lane.engine().threads).collect()
+    }
+
+    #[test]
+    fn threads_are_shared_out_and_none_is_lost() {
+        assert_eq!(threads(lanes(7, 0).for_batches(100)), [2, 2, 2, 1]);
+        assert_eq!(threads(lanes(2, 0).for_batches(100)), [1, 1]);
+        assert_eq!(threads(lanes(2, 3).for_batches(100)), [1, 1, 1]);
+        assert_eq!(lanes(2, 3).engine().lanes, 3);
+    }
+
+    #[test]
+    fn few_tiles_get_one_lane_with_all_threads() {
+        let mut lanes = lanes(4, 0);
+        assert_eq!(threads(lanes.for_batches(7)), [4]);
+        assert_eq!(threads(lanes.for_batches(8)), [1; 4]);
+        assert_eq!(lanes.single().engine().threads, 4);
+    }
+}
