@@ -48,12 +48,12 @@ impl Attention {
     pub fn forward(&self, x: Tensor, mode: Mode) -> Result<Tensor> {
         let (n, _, height, width) = x.size4()?;
         let projected = self.to_qkv.forward(&self.norm.forward(x.shallow_clone(), mode)?, mode)?;
-        // [N, heads, 32, pixels]
-        let heads = |part: &Tensor| part.f_reshape([n, HEADS, HEAD_WIDTH, height * width]);
-        let parts = projected.f_chunk(3, 1)?;
-        let (q, k, v) = (heads(&parts[0])?, heads(&parts[1])?, heads(&parts[2])?);
+        // Channels lie last in memory, so that this is a view; each of the three is [N, pixels, heads, 32].
+        let tokens = projected.f_permute([0, 2, 3, 1])?.f_reshape([n, height * width, 3, HEADS, HEAD_WIDTH])?;
+        let (q, k, v) = (tokens.f_select(2, 0)?, tokens.f_select(2, 1)?, tokens.f_select(2, 2)?);
         let seen = if self.linear_norm.is_some() { linear(&q, &k, &v)? } else { full(&q, &k, &v)? };
-        let mut out = self.to_out.forward(&seen.f_reshape([n, INNER, height, width])?, mode)?;
+        let seen = seen.f_transpose(1, 2)?.f_reshape([n, height, width, INNER])?.f_permute([0, 3, 1, 2])?;
+        let mut out = self.to_out.forward(&seen, mode)?;
         if let Some(norm) = &self.linear_norm {
             out = norm.forward(out, mode)?;
         }
@@ -72,22 +72,21 @@ impl Attention {
     }
 }
 
-/// All arguments and the result `[N, heads, 32, pixels]`.
+/// Arguments `[N, pixels, heads, 32]`, result `[N, heads, pixels, 32]`.
 fn linear(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
+    // Softmax and products sum in float32 inside and round once.
     let kind = q.f_kind()?;
+    let (q, k) = (q.f_softmax(-1, kind)?, k.f_softmax(1, kind)?);
     let scale = (HEAD_WIDTH as f64).powf(-0.5);
-    let q = q.f_softmax(-2, Kind::Float)?.f_mul_scalar(scale)?.f_to_kind(kind)?;
-    let k = k.f_softmax(-1, Kind::Float)?;
-    // The context sums over every pixel: kept in float32.
-    let context = k.f_matmul(&v.f_to_kind(Kind::Float)?.f_transpose(-1, -2)?)?.f_to_kind(kind)?;
-    context.f_transpose(-1, -2)?.f_matmul(&q)
+    let context = k.f_permute([0, 2, 3, 1])?.f_matmul(&v.f_transpose(1, 2)?)?.f_mul_scalar(scale)?;
+    q.f_transpose(1, 2)?.f_matmul(&context)
 }
 
-/// All arguments and the result `[N, heads, 32, pixels]`.
+/// Arguments `[N, pixels, heads, 32]`, result `[N, heads, pixels, 32]`.
 fn full(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
-    let tokens = |x: &Tensor| x.f_transpose(-1, -2)?.f_contiguous();
+    let head_first = |x: &Tensor| x.f_transpose(1, 2)?.f_contiguous();
     let mask: Option<&Tensor> = None;
     // Softmax and sums are in float32 inside; the default scale is 1 / sqrt(32).
-    let (q, k, v) = (tokens(q)?, tokens(k)?, tokens(v)?);
-    Tensor::f_scaled_dot_product_attention(&q, &k, &v, mask, 0.0, false, None, false)?.f_transpose(-1, -2)
+    let (q, k, v) = (head_first(q)?, head_first(k)?, head_first(v)?);
+    Tensor::f_scaled_dot_product_attention(&q, &k, &v, mask, 0.0, false, None, false)
 }

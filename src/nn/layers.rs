@@ -51,7 +51,10 @@ impl Conv {
             Init::Default => nn::Init::Uniform { lo: -bound, up: bound },
             Init::Reference => nn::Init::Randn { mean: 0.0, stdev: Init::REFERENCE_STD },
         };
-        let weight = vs.f_var("weight", &[ends[0], ends[1], kernel.size, kernel.size], start)?;
+        let mut weight = vs.f_var("weight", &[ends[0], ends[1], kernel.size, kernel.size], start)?;
+        // Beside pixels with their channels last a weight in another layout would be copied in every pass, and its
+        // gradient back.
+        weight.f_set_data(&super::channels_last(&weight.f_detach()?)?)?;
         Ok(Self { weight, bias: None, kernel })
     }
 

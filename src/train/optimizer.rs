@@ -4,7 +4,7 @@ use crate::config::{OptimizerConfig, OptimizerKind, ScheduleKind, StartConfig};
 use crate::error::{Error, Result};
 use crate::nn::place;
 use std::collections::BTreeMap;
-use tch::{Kind, TchError, Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 
 /// One parameter with its moments.
 #[derive(Debug)]
@@ -22,6 +22,24 @@ struct Slot {
     freezable: bool,
 }
 
+impl Slot {
+    /// Numbers of a tensor like the parameter, in the order in which the parameter has them in memory; a copy unless the
+    /// tensor has them so too, as gradients do.
+    fn row(&self, tensor: &Tensor) -> Result<Tensor, TchError> {
+        self.in_order(tensor)?.f_contiguous()?.f_view([-1])
+    }
+
+    /// The same for the parameter and its moments, never a copy.
+    fn row_in_place(&self, tensor: &Tensor) -> Result<Tensor, TchError> {
+        self.in_order(tensor)?.f_view([-1])
+    }
+
+    /// Weights of convolutions have their channels last.
+    fn in_order(&self, tensor: &Tensor) -> Result<Tensor, TchError> {
+        if self.parameter.is_contiguous() { Ok(tensor.shallow_clone()) } else { tensor.f_permute([0, 2, 3, 1]) }
+    }
+}
+
 /// Adam (Kingma and Ba 2015) or AdamW (Loshchilov and Hutter 2019) over the trainable parameters of a store.
 #[derive(Debug)]
 pub struct Optimizer {
@@ -32,6 +50,9 @@ pub struct Optimizer {
     /// Updates made while frozen: the moments of the frozen parameters are younger by so many.
     held: u64,
 }
+
+/// Numbers of a parameter that are updated at once on a CPU.
+const PIECE: i64 = 1 << 16;
 
 /// Name of `held` among the tensors of the state.
 const HELD: &str = "optimizer.held";
@@ -119,7 +140,10 @@ impl Optimizer {
             for slot in &self.slots {
                 let gradient = slot.parameter.f_grad()?;
                 if gradient.defined() {
-                    squares.push(gradient.f_square()?.f_sum(Kind::Double)?);
+                    let gradient = slot.row(&gradient)?;
+                    for [from, length] in pieces(&gradient) {
+                        squares.push(gradient.f_narrow(0, from, length)?.f_square()?.f_sum(Kind::Double)?);
+                    }
                 }
             }
             if squares.is_empty() {
@@ -151,27 +175,33 @@ impl Optimizer {
             if slot.freezable && self.frozen {
                 continue;
             }
-            let rate = rate * slot.factor;
             let (bias1, bias2) = if slot.freezable { late } else { whole };
-            let mut gradient = slot.parameter.f_grad()?;
+            let gradient = slot.parameter.f_grad()?;
             if !gradient.defined() {
                 continue;
             }
-            if scale != 1.0 {
-                gradient = gradient.f_mul_scalar(scale)?;
-            }
+            let [parameter, first, second] = [&slot.parameter, &slot.first, &slot.second].map(|t| slot.row_in_place(t));
+            let (parameter, first, second, gradient) = (parameter?, first?, second?, slot.row(&gradient)?);
+            let rate = rate * slot.factor;
             let decay = if slot.decayed { weight_decay } else { 0.0 };
-            if decay > 0.0 {
-                match kind {
-                    OptimizerKind::Adam => gradient = gradient.f_add(&slot.parameter.f_mul_scalar(decay)?)?,
-                    OptimizerKind::Adamw => _ = slot.parameter.f_mul_scalar_(1.0 - rate * decay)?,
+            for [from, length] in pieces(&gradient) {
+                let part = |tensor: &Tensor| tensor.f_narrow(0, from, length);
+                let (mut parameter, mut first, mut second) = (part(&parameter)?, part(&first)?, part(&second)?);
+                let mut gradient = part(&gradient)?;
+                if scale != 1.0 {
+                    gradient = gradient.f_mul_scalar(scale)?;
                 }
+                if decay > 0.0 {
+                    match kind {
+                        OptimizerKind::Adam => gradient = gradient.f_add(&parameter.f_mul_scalar(decay)?)?,
+                        OptimizerKind::Adamw => _ = parameter.f_mul_scalar_(1.0 - rate * decay)?,
+                    }
+                }
+                let _ = first.f_lerp_(&gradient, 1.0 - beta1)?;
+                let _ = second.f_lerp_(&gradient.f_square()?, 1.0 - beta2)?;
+                let spread = second.f_sqrt()?.f_mul_scalar_(1.0 / bias2.sqrt())?.f_add_scalar_(eps)?;
+                let _ = parameter.f_addcdiv_(&first.f_mul_scalar(-rate / bias1)?, &spread)?;
             }
-            let _ = slot.first.f_lerp_(&gradient, 1.0 - beta1)?;
-            let _ = slot.second.f_mul_scalar_(beta2)?.f_add_(&gradient.f_square()?.f_mul_scalar(1.0 - beta2)?)?;
-            let spread = slot.second.f_sqrt()?.f_mul_scalar(1.0 / bias2.sqrt())?.f_add_scalar(eps)?;
-            let change = slot.first.f_div(&spread)?.f_mul_scalar(-rate / bias1)?;
-            let _ = slot.parameter.f_add_(&change)?;
         }
         Ok(())
     }
@@ -212,6 +242,14 @@ impl Optimizer {
         self.steps = steps;
         Ok(())
     }
+}
+
+/// First number and length of the pieces in which a CPU updates a parameter: all that is made on the way stays in its
+/// cache. Another device takes it whole.
+fn pieces(flat: &Tensor) -> impl Iterator<Item = [i64; 2]> {
+    let all = flat.numel() as i64;
+    let most = if flat.device() == Device::Cpu { PIECE } else { all.max(1) };
+    (0..all).step_by(most as usize).map(move |from| [from, most.min(all - from)])
 }
 
 /// Learning rate of step `step` (from 0) of `total`: a linear rise over the warm-up, then constant or half a cosine.

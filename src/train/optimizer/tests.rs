@@ -1,7 +1,6 @@
 //! Against libtorch's optimizers, and what freezing and own rates promise.
 
 use super::*;
-use tch::Device;
 use tch::nn::OptimizerConfig as _;
 
 fn config(kind: OptimizerKind, weight_decay: f64) -> OptimizerConfig {
@@ -183,4 +182,52 @@ fn what_cannot_be_frozen_is_refused_by_name() {
     let error = refused(&["encoder", "backbone"]);
     assert!(error.contains("`start.freeze` is backbone") && error.contains("mid_block1"), "{error}");
     assert!(refused(&["encoder", "ups.0", "final_conv"]).contains("nothing is left"));
+}
+
+#[test]
+fn a_parameter_updated_in_pieces_is_what_libtorchs_own_makes_of_it() {
+    let start = Tensor::arange(2 * PIECE + 77, (Kind::Float, Device::Cpu)).cos();
+    let loss = |w: &Tensor| (w.square() * start.sin()).sum(Kind::Float);
+    let fresh = || {
+        let vs = nn::VarStore::new(Device::Cpu);
+        let w = vs.root().var_copy("w", &start);
+        (vs, w)
+    };
+    let (vs, want) = fresh();
+    let mut torch = nn::Adam { beta1: 0.5, beta2: 0.9, wd: 0.0, eps: 1e-8, amsgrad: false }.build(&vs, 0.05).unwrap();
+    let (vs, w) = fresh();
+    let mut optimizer = Optimizer::new(&config(OptimizerKind::Adam, 0.0), &vs).unwrap();
+    for _ in 0..3 {
+        torch.backward_step(&loss(&want));
+        optimizer.zero_grad();
+        loss(&w).backward();
+        let norm = optimizer.gradient_norm().unwrap();
+        let whole = w.grad().to_kind(Kind::Double).norm().double_value(&[]);
+        assert!((norm - whole).abs() < 1e-6 * whole, "{norm} {whole}");
+        optimizer.step(0.05, norm).unwrap();
+    }
+    assert!((w.detach() - want.detach()).abs().max().double_value(&[]) < 1e-6);
+}
+
+#[test]
+fn weights_with_their_channels_last_move_as_others_do() {
+    let start = Tensor::arange(8 * 4 * 9, (Kind::Float, Device::Cpu)).cos().view([8, 4, 3, 3]);
+    let loss = |w: &Tensor| (w.square() * start.sin()).sum(Kind::Float);
+    let trained = |last: bool| {
+        let vs = nn::VarStore::new(Device::Cpu);
+        let mut w = vs.root().var_copy("w", &start);
+        if last {
+            w.set_data(&crate::nn::channels_last(&w.detach()).unwrap());
+        }
+        assert_ne!(w.is_contiguous(), last);
+        let mut optimizer = Optimizer::new(&config(OptimizerKind::Adamw, 0.1), &vs).unwrap();
+        for _ in 0..3 {
+            optimizer.zero_grad();
+            loss(&w).backward();
+            let norm = optimizer.gradient_norm().unwrap();
+            optimizer.step(0.05, norm).unwrap();
+        }
+        w.detach().contiguous()
+    };
+    assert!(trained(true).equal(&trained(false)));
 }
