@@ -41,6 +41,14 @@ def torch_member(name):
     return None
 
 
+def licence_of(part):
+    """Texts of licences, in the folders of the wheel."""
+    def member(name):
+        _, found, inside = name.partition(".dist-info/licenses/")
+        return f"{part}/{inside}" if found else None
+    return member
+
+
 def base_starting_with(prefix, folder):
     def member(name):
         base = name.rsplit("/", 1)[-1]
@@ -72,6 +80,10 @@ def main(wheels, native):
     (slide / "lib/pkgconfig/openslide.pc").write_text(
         "prefix=${pcfiledir}/../..\nName: openslide\nDescription: Whole-slide image reader\nVersion: 4.0.1\n"
         "Cflags: -I${prefix}/include\nLibs: -L${prefix}/lib -lopenslide\n")
+
+    for wheel, part in (("torch-*.whl", "libtorch"), ("nvidia_cuda_runtime-*.whl", "cuda-runtime"),
+                        ("nvidia_cuda_cupti-*.whl", "cuda-cupti"), ("openslide_bin-*.whl", "openslide")):
+        copy(wheels, wheel, licence_of(part), native / "licences")
 
     copy(wheels, "libclang-*.whl", base_starting_with("libclang.so", "."), native / "libclang")
 

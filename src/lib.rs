@@ -17,6 +17,7 @@ mod sync {
 }
 
 pub mod budget;
+pub mod bundle;
 pub mod config;
 pub mod file;
 pub mod tile;

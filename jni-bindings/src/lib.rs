@@ -6,6 +6,7 @@
 
 mod engine;
 mod handles;
+mod install;
 mod job;
 mod policy;
 
@@ -24,6 +25,10 @@ const METHODS: &[NativeMethod] = &[
     native_method! { static fn engine::end_engine(engine: jlong), error_policy = Policy },
     native_method! { static fn engine::close_engine(engine: jlong), error_policy = Policy },
     native_method! { static fn engine::handles() -> jint, error_policy = Policy },
+    native_method! {
+        static fn install::install(archive: JString, place: JString, watch: io.github.slidestream.InstallWatch),
+        error_policy = Policy,
+    },
     native_method! { static fn engine::panic(message: JString), error_policy = Policy },
     native_method! { static fn job::begin_job(engine: jlong, order: JString) -> jlong, error_policy = Policy },
     native_method! {

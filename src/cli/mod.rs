@@ -14,6 +14,8 @@ mod finetune;
 mod info;
 mod interrupt;
 mod models;
+#[cfg(feature = "torch")]
+mod pack;
 mod prepare;
 #[cfg(feature = "torch")]
 mod pretrain;
@@ -58,6 +60,8 @@ enum Command {
     Info(info::InfoArgs),
     Models(models::ModelsArgs),
     #[cfg(feature = "torch")]
+    Pack(pack::PackArgs),
+    #[cfg(feature = "torch")]
     Pretrain(pretrain::PretrainArgs),
     Prepare(prepare::PrepareArgs),
     #[cfg(feature = "torch")]
@@ -86,6 +90,8 @@ pub fn main() -> ExitCode {
         Command::Finetune(args) => finetune::run(args),
         Command::Info(args) => info::run(args),
         Command::Models(args) => models::run(args),
+        #[cfg(feature = "torch")]
+        Command::Pack(args) => pack::run(args),
         #[cfg(feature = "torch")]
         Command::Pretrain(args) => pretrain::run(args),
         Command::Prepare(args) => prepare::run(args),

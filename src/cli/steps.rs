@@ -11,6 +11,7 @@ const LINE_EVERY: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct Steps {
     bar: ProgressBar,
+    unit: &'static str,
     quiet: bool,
     told: Instant,
 }
@@ -18,11 +19,16 @@ pub struct Steps {
 impl Steps {
     /// Says nothing at all if `quiet`.
     pub fn new(quiet: bool) -> Self {
+        Self::of("steps", quiet)
+    }
+
+    /// As [`Steps::new`], of work that is counted in `unit`.
+    pub fn of(unit: &'static str, quiet: bool) -> Self {
         let bar = if quiet || !std::io::stderr().is_terminal() { ProgressBar::hidden() } else { ProgressBar::new(1) };
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} steps  {msg}") {
+        if let Ok(style) = ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{msg}}")) {
             bar.set_style(style);
         }
-        Self { bar, quiet, told: Instant::now() }
+        Self { bar, unit, quiet, told: Instant::now() }
     }
 
     /// `done` of `total` steps are done; `text` says more.
@@ -31,7 +37,7 @@ impl Steps {
         self.bar.set_position(done);
         self.bar.set_message(text.to_owned());
         if self.bar.is_hidden() && self.told.elapsed() >= LINE_EVERY {
-            self.line(&format!("step {done} of {total}  {text}"));
+            self.line(&format!("{done} of {total} {}  {text}", self.unit));
         }
     }
 

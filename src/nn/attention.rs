@@ -76,9 +76,15 @@ impl Attention {
 fn linear(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
     // Softmax and products sum in float32 inside and round once.
     let kind = q.f_kind()?;
-    let (q, k) = (q.f_softmax(-1, kind)?, k.f_softmax(1, kind)?);
+    let q = q.f_softmax(-1, kind)?;
+    // [N, heads, 32, pixels]. Sums over pixels that lie side by side are pairwise, which only float32 can show; lower
+    // precisions are spared the copy.
+    let k = match kind {
+        Kind::Float => k.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_softmax(-1, kind)?,
+        _ => k.f_softmax(1, kind)?.f_permute([0, 2, 3, 1])?,
+    };
     let scale = (HEAD_WIDTH as f64).powf(-0.5);
-    let context = k.f_permute([0, 2, 3, 1])?.f_matmul(&v.f_transpose(1, 2)?)?.f_mul_scalar(scale)?;
+    let context = k.f_matmul(&v.f_transpose(1, 2)?)?.f_mul_scalar(scale)?;
     q.f_transpose(1, 2)?.f_matmul(&context)
 }
 

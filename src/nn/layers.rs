@@ -65,6 +65,8 @@ impl Conv {
 
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let weight = self.weight.f_to_kind(mode.compute)?;
+        // The layout of the pixels decides, here and in all that follows.
+        let weight = if x.is_contiguous() { weight.f_contiguous()? } else { weight };
         let bias = self.bias.as_ref().map(|bias| bias.f_to_kind(mode.compute)).transpose()?;
         let (stride, padding) = ([self.kernel.stride; 2], [self.kernel.padding; 2]);
         if self.kernel.transposed {

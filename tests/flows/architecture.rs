@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LEVELS: [&[&str]; 9] = [
     &["error", "geometry"],
     &["budget", "config", "file"],
-    &["tile"],
+    &["bundle", "tile"],
     &["slide", "grid", "vectorize", "nn", "diffusion", "data"],
     &["stream", "infer", "stitch", "metrics", "pretext"],
     &["sink", "train"],

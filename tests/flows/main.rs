@@ -21,6 +21,8 @@ mod models;
 #[cfg(feature = "torch")]
 mod nuclei_model;
 mod outline_validity;
+#[cfg(feature = "torch")]
+mod pack;
 mod permits;
 mod pipeline;
 mod prepare;

@@ -18,8 +18,9 @@ import java.util.OptionalLong;
  * dies, running jobs fail with {@link EngineException} and the next one starts a fresh process.
  *
  * <p>Most programs use {@link #shared()} without knowing it. The program {@code slidestream} is the one that
- * {@code -Dslidestream.engine} or the variable {@code SLIDESTREAM_ENGINE} names, or else
- * {@code ~/.local/share/slidestream/engine/slidestream}, or the first on the {@code PATH}.
+ * {@code -Dslidestream.engine} or the variable {@code SLIDESTREAM_ENGINE} names (the file or its folder), or else
+ * {@code ~/.local/share/slidestream/engine/slidestream}, where {@link EngineInstaller} puts it, or the first on the
+ * {@code PATH}.
  */
 public final class Engine implements AutoCloseable {
     private static final Cleaner CLEANER = Cleaner.create();
@@ -94,7 +95,7 @@ public final class Engine implements AutoCloseable {
         /**
          * The program {@code slidestream}.
          *
-         * @param program the file
+         * @param program the file, or the folder that it lies in
          * @return this
          */
         public Builder program(Path program) {
@@ -156,7 +157,7 @@ public final class Engine implements AutoCloseable {
          * @throws IllegalStateException for a time of 0 or less
          */
         public Engine build() {
-            Path found = (program == null ? find() : program).toAbsolutePath();
+            Path found = inFolder(program == null ? find() : program).toAbsolutePath();
             options.put("program", found.toString());
             try {
                 return new Engine(found, options);
@@ -174,9 +175,7 @@ public final class Engine implements AutoCloseable {
             return Path.of(named);
         }
         List<Path> places = new ArrayList<>();
-        String data = System.getenv("XDG_DATA_HOME");
-        Path home = data != null && !data.isBlank() ? Path.of(data) : Path.of(System.getProperty("user.home", "."), ".local", "share");
-        places.add(home.resolve("slidestream/engine/slidestream"));
+        places.add(EngineInstaller.usualPlace().resolve("slidestream"));
         for (String folder : System.getenv().getOrDefault("PATH", "").split(File.pathSeparator)) {
             if (!folder.isBlank()) {
                 places.add(Path.of(folder, "slidestream"));
@@ -188,7 +187,13 @@ public final class Engine implements AutoCloseable {
             }
         }
         throw new EngineException("no program `slidestream` was found: neither -Dslidestream.engine nor SLIDESTREAM_ENGINE is "
-                + "set, and it is neither " + places.get(0) + " nor on the PATH; install it or name it");
+                + "set, and it is neither " + places.get(0) + " nor on the PATH; install it (EngineInstaller, or Install engine... "
+                + "in QuPath) or name it");
+    }
+
+    /** A folder stands for the program in it. */
+    private static Path inFolder(Path program) {
+        return Files.isDirectory(program) ? program.resolve("slidestream") : program;
     }
 
     /**

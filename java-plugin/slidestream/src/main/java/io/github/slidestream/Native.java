@@ -37,6 +37,9 @@ final class Native {
     /** Handles that are open. */
     static native int handles();
 
+    /** Unpacks an engine's archive to a folder. */
+    static native void install(String archive, String place, InstallWatch watch);
+
     /** Panics, for the test that a panic becomes an exception. */
     static native void panic(String message);
 

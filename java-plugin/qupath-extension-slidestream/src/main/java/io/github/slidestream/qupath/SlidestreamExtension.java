@@ -5,6 +5,7 @@ import io.github.slidestream.qupath.engine.Engines;
 import io.github.slidestream.qupath.host.QuPathWorkbench;
 import io.github.slidestream.qupath.ui.AboutController;
 import io.github.slidestream.qupath.ui.FineTuneController;
+import io.github.slidestream.qupath.ui.InstallController;
 import io.github.slidestream.qupath.ui.PretrainController;
 import io.github.slidestream.qupath.ui.ReviewController;
 import io.github.slidestream.qupath.ui.SegmentController;
@@ -64,6 +65,12 @@ public final class SlidestreamExtension implements QuPathExtension {
             ReviewController dialog = new ReviewController(workbench(), settings);
             return new Dialog(dialog.load(), dialog::refresh);
         });
+        if (Engines.setup() != null) {
+            add(menu, "install", () -> {
+                InstallController dialog = new InstallController(Engines.setup(), Engines::get, background, () -> Engines.use(null));
+                return new Dialog(dialog.load(), dialog::reload);
+            });
+        }
         add(menu, "about", () -> {
             AboutController dialog = new AboutController(SlidestreamExtension::describe, background);
             return new Dialog(dialog.load(), dialog::reload);

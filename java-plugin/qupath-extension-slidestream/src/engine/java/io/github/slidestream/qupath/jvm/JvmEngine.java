@@ -19,6 +19,7 @@ import io.github.slidestream.qupath.engine.CancelledException;
 import io.github.slidestream.qupath.engine.Device;
 import io.github.slidestream.qupath.engine.Engine;
 import io.github.slidestream.qupath.engine.EngineException;
+import io.github.slidestream.qupath.engine.EngineSetup;
 import io.github.slidestream.qupath.engine.Engines;
 import io.github.slidestream.qupath.engine.Listener;
 import io.github.slidestream.qupath.engine.LoadedModel;
@@ -57,6 +58,11 @@ public final class JvmEngine implements Engine {
                 builder.program(program);
             }
             return asked(() -> new JvmEngine(builder.build()));
+        }
+
+        @Override
+        public EngineSetup setup() {
+            return new JvmSetup();
         }
     }
 

@@ -25,6 +25,15 @@ public final class Engines {
          * @throws EngineException if its native part cannot be loaded here
          */
         Engine open(Path program) throws EngineException;
+
+        /**
+         * Installs the program that it needs.
+         *
+         * @return null if it needs none
+         */
+        default EngineSetup setup() {
+            return null;
+        }
     }
 
     /**
@@ -51,6 +60,18 @@ public final class Engines {
                     + ". Reinstall the extension; if that does not help, copy this message into a report.", error);
         }
         throw new EngineException(NONE);
+    }
+
+    /**
+     * What puts the engine's program on this computer.
+     *
+     * @return null if the jar carries no engine that needs one
+     */
+    public static EngineSetup setup() {
+        for (Provider provider : ServiceLoader.load(Provider.class, Engines.class.getClassLoader())) {
+            return provider.setup();
+        }
+        return null;
     }
 
     /**

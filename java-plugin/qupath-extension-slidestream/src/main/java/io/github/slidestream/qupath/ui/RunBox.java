@@ -61,6 +61,11 @@ final class RunBox {
         refresh();
     }
 
+    /** Another name for the start button. */
+    void call(String name) {
+        start.setText(name);
+    }
+
     RunState state() {
         return state;
     }
