@@ -112,10 +112,10 @@ fn the_host_s_half_of_the_engine_stands_on_the_ground_and_jni_on_it_alone() {
         let path = entry.expect("readable").path();
         let text = fs::read_to_string(&path).expect("UTF-8");
         for (prefix, allowed) in [
-            ("slidestream::", &["engine", "error"][..]),
+            ("slidestream::", &["bundle", "engine", "error"][..]),
             ("slidestream::engine::", &["batch", "client", "failure", "frame", "process", "protocol", "ring"]),
         ] {
-            let java = |name: &String| ["JobListener", "Native"].contains(&name.as_str());
+            let java = |name: &String| ["InstallWatch", "JobListener", "Native"].contains(&name.as_str());
             let odd = named_after(&text, prefix).filter(|(_, name)| !allowed.contains(&name.as_str()) && !java(name));
             breaches.extend(odd.map(|(number, name)| format!("{}:{number}: `{prefix}{name}`", path.display())));
         }
