@@ -51,8 +51,9 @@ pub struct Optimizer {
     held: u64,
 }
 
-/// Numbers of a parameter that are updated at once on a CPU.
-const PIECE: i64 = 1 << 16;
+/// Numbers of a parameter that are updated at once on a CPU: as many as libtorch does not yet share between threads, which
+/// would cost more than the update.
+const PIECE: i64 = 1 << 15;
 
 /// Name of `held` among the tensors of the state.
 const HELD: &str = "optimizer.held";
