@@ -108,8 +108,13 @@ fn cut_off_at_any_place_or_damaged_it_is_refused_and_the_old_engine_stays() {
     }
 }
 
+/// Name and content that a sum is made of.
+type Listed = (&'static str, &'static [u8]);
+/// Kind, whole name and content.
+type Entry = (tar::EntryType, &'static str, &'static [u8]);
+
 /// An archive of these entries, with the sums of `listed`.
-fn archive_of(path: &Path, listed: &[(&str, &[u8])], entries: &[(tar::EntryType, &str, &[u8])]) {
+fn archive_of(path: &Path, listed: &[Listed], entries: &[Entry]) {
     let sums: String =
         listed.iter().map(|(name, bytes)| format!("{}  {name}\n", hexadecimal(&Sha256::digest(bytes)))).collect();
     let mut tar = tar::Builder::new(zstd::Encoder::new(File::create(path).unwrap(), 1).unwrap());
@@ -135,9 +140,9 @@ fn an_archive_that_would_write_elsewhere_or_holds_what_it_should_not_is_refused(
     let folder = tempfile::tempdir().unwrap();
     let (path, place) = (folder.path().join("evil.tar.zst"), folder.path().join("data/engine"));
     let file = tar::EntryType::Regular;
-    let program: (&str, &[u8]) = (PROGRAM, b"#!/bin/sh\n");
+    let program: Listed = (PROGRAM, b"#!/bin/sh\n");
     let good = (file, "slidestream-engine/slidestream", program.1);
-    let cases: [(&[(&str, &[u8])], Vec<(tar::EntryType, &str, &[u8])>, &str); 7] = [
+    let cases: [(&[Listed], Vec<Entry>, &str); 7] = [
         (&[program], vec![good, (file, "slidestream-engine/../../escaped", b"x")], "no file of an engine"),
         (&[program], vec![(file, "/tmp/escaped", b"x"), good], "no file of an engine"),
         (&[program], vec![good, (tar::EntryType::Symlink, "slidestream-engine/lib", b"")], "no file of an engine"),
