@@ -28,6 +28,8 @@ const STEPS: i64 = 12;
 const EDGES: [i64; 2] = [128, 256];
 
 fn main() -> Result<()> {
+    // As the program does.
+    slidestream::cli::keep_freed_memory();
     let mut arguments = BTreeMap::new();
     // cargo itself adds `--bench`.
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
@@ -106,7 +108,7 @@ fn run(state: &Path, px: i64, batch: i64, steps: i64, compute: Kind, device: Dev
         let answer = network.forward(&input, Some(&t), Mode::train(compute))?;
         let target = objective.target(&images, &noise, &t)?;
         let loss = objective.losses(&answer, &target, &t)?.f_mean(Kind::Float)?;
-        loss.f_backward()?;
+        optimizer.backward(&loss)?;
         let norm = optimizer.gradient_norm()?;
         optimizer.step(config.rate, norm)?;
         // Reading a weight waits for the device.

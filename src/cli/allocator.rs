@@ -6,7 +6,7 @@
 /// Only blocks up to 32 MiB, the most that glibc allows, are kept, for all threads together (one arena): what one thread
 /// has freed the next one takes. A long-lived process returns it when it is idle (`malloc_trim`). Whoever sets glibc's own
 /// variables (`MALLOC_ARENA_MAX`, `GLIBC_TUNABLES`) decides instead.
-pub(super) fn keep_freed_memory() {
+pub fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         let theirs = std::env::vars_os().any(|(name, _)| {

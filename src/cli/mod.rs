@@ -31,6 +31,7 @@ mod study;
 mod thumbnail;
 mod tissue;
 
+pub use allocator::keep_freed_memory;
 use clap::{Parser, Subcommand};
 use std::error::Error as _;
 use std::process::ExitCode;
@@ -76,7 +77,7 @@ enum Command {
 /// Parses the process's arguments, runs the subcommand and says how it ended: 0 done, 1 failed, 2 wrong usage,
 /// 3 some tiles failed, 130 stopped by Ctrl-C.
 pub fn main() -> ExitCode {
-    allocator::keep_freed_memory();
+    keep_freed_memory();
     let ended = match Arguments::parse().command {
         #[cfg(feature = "torch")]
         Command::Baseline(args) => baseline::run(args),

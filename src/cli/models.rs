@@ -5,13 +5,14 @@ use crate::infer::golden::Golden;
 use crate::infer::package::Package;
 use crate::infer::{self, EngineOptions};
 use clap::Subcommand;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Lists, shows and checks model packages.
 #[derive(Debug, clap::Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Examples:\n  slidestream models list\n  slidestream models show nuclei\n  slidestream models check nuclei\n\n\
+    after_help = "Examples:\n  slidestream models list\n  slidestream models show nuclei\n  slidestream models check nuclei\n  slidestream models export nuclei nuclei.onnx\n\n\
                   Models are searched in the folders of $SLIDESTREAM_MODELS, in `models` beside or above the program, and \
                   in ~/.local/share/slidestream/models."
 )]
@@ -31,6 +32,19 @@ enum ModelsCommand {
     },
     /// Checks a model's files and compares its answer to a known tile.
     Check(CheckArgs),
+    /// Writes a model as ONNX, for other runtimes.
+    #[cfg(feature = "torch")]
+    #[command(after_help = "Examples:\n  slidestream models export he-nuclei he-nuclei.onnx\n\n\
+                            The graph takes `pixels`, float32 [batch, 3, height, width], RGB mapped to the model's input \
+                            range, with height and width multiples of its stride, and gives `logits`, float32 [batch, \
+                            classes, height, width]. The file's metadata name the resolution, the range, the stride and \
+                            the classes. It is ONNX of operator set 17.")]
+    Export {
+        /// Name of a model, or its folder.
+        model: String,
+        /// The file to write; it must not exist.
+        out: PathBuf,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -57,6 +71,8 @@ pub fn run(args: ModelsArgs) -> Result<ExitCode> {
         ModelsCommand::List => Ok(list()),
         ModelsCommand::Show { model } => show(&Package::find(&model)?),
         ModelsCommand::Check(args) => check(&args),
+        #[cfg(feature = "torch")]
+        ModelsCommand::Export { model, out } => export(&Package::find(&model)?, &out),
     }
 }
 
@@ -85,6 +101,17 @@ fn show(package: &Package) -> Result<ExitCode> {
     println!("# {}", package.folder().display());
     print!("{}", toml::to_string_pretty(&package.config).map_err(Error::compute("writing the description"))?);
     println!("\n# {}", reach(package));
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "torch")]
+fn export(package: &Package, out: &Path) -> Result<ExitCode> {
+    if out.exists() {
+        return Err(Error::config("OUT", out.display(), "exists already; remove it or choose another"));
+    }
+    let file = infer::torch_onnx::onnx(package, crate::nn::onnx::Ends::Logits, None)?;
+    crate::file::write_bytes(out, &file)?;
+    println!("{}: {} bytes, {} {}", out.display(), file.len(), package.config.name, package.config.version);
     Ok(ExitCode::SUCCESS)
 }
 

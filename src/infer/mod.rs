@@ -12,6 +12,8 @@ pub mod torch_device;
 #[cfg(feature = "torch")]
 pub mod torch_features;
 #[cfg(feature = "torch")]
+pub mod torch_onnx;
+#[cfg(feature = "torch")]
 pub mod torchscript;
 
 use crate::error::{Error, Result};

@@ -47,10 +47,7 @@ impl TorchSegmenter {
             }
             Network::Script(Arc::new(torchscript::load(package, choice.device, options.trust_model)?))
         } else {
-            let vs = nn::VarStore::new(choice.device);
-            let net = UNet::new(&vs.root(), &config.network, config.classes.len() as i64, Init::Default)?;
-            weights::assign(&vs, &weights::decode(&package.weights()?, &config.name)?, &config.name, &[])?;
-            Network::UNet(Box::new(net.folded(choice.kind, choice.device)?))
+            Network::UNet(Box::new(unet(package, choice.device)?.folded(choice.kind, choice.device)?))
         };
         let engine = EngineInfo {
             engine: format!("libtorch {LIBTORCH}"),
@@ -132,6 +129,18 @@ impl TorchSegmenter {
         }
         torch_error(format!("model `{}` on {}", self.model, self.engine.device))(error)
     }
+}
+
+/// The network of a package with its weights, in float32.
+///
+/// # Errors
+/// [`Error::Model`] for weights that do not fit.
+pub fn unet(package: &Package, device: Device) -> Result<UNet> {
+    let config = &package.config;
+    let vs = nn::VarStore::new(device);
+    let net = UNet::new(&vs.root(), &config.network, config.classes.len() as i64, Init::Default)?;
+    weights::assign(&vs, &weights::decode(&package.weights()?, &config.name)?, &config.name, &[])?;
+    Ok(net)
 }
 
 impl Segmenter for TorchSegmenter {

@@ -4,18 +4,18 @@ use super::layers::{Conv, Kernel, Norm, Result, add};
 use super::{Init, Mode};
 use tch::{Kind, Tensor, nn};
 
-const HEADS: i64 = 4;
-const HEAD_WIDTH: i64 = 32;
-const INNER: i64 = HEADS * HEAD_WIDTH;
+pub(super) const HEADS: i64 = 4;
+pub(super) const HEAD_WIDTH: i64 = 32;
+pub(super) const INNER: i64 = HEADS * HEAD_WIDTH;
 
 /// `x + attention(norm(x))`.
 #[derive(Debug)]
 pub(super) struct Attention {
-    norm: Norm,
-    to_qkv: Conv,
-    to_out: Conv,
+    pub norm: Norm,
+    pub to_qkv: Conv,
+    pub to_out: Conv,
     /// Linear attention ends in a normalisation of its own, full attention does not.
-    linear_norm: Option<Norm>,
+    pub linear_norm: Option<Norm>,
 }
 
 impl Attention {

@@ -7,9 +7,9 @@ use tch::{Kind, Tensor, nn};
 
 /// Convolution 3 x 3, normalisation, SiLU.
 #[derive(Debug)]
-struct Block {
-    proj: Conv,
-    norm: Norm,
+pub(super) struct Block {
+    pub proj: Conv,
+    pub norm: Norm,
 }
 
 impl Block {
@@ -30,7 +30,7 @@ impl Block {
 
 /// What a block adds between its two convolutions.
 #[derive(Debug)]
-enum TimeTerm {
+pub(super) enum TimeTerm {
     None,
     /// A projection of the time embedding.
     Projected(Linear),
@@ -42,10 +42,10 @@ enum TimeTerm {
 /// no scale, as in the published code.
 #[derive(Debug)]
 pub(super) struct ResBlock {
-    time: TimeTerm,
-    block1: Block,
-    block2: Block,
-    res_conv: Option<Conv>,
+    pub time: TimeTerm,
+    pub block1: Block,
+    pub block2: Block,
+    pub res_conv: Option<Conv>,
 }
 
 /// Widths of a residual block.

@@ -10,7 +10,7 @@ use tch::{Kind, TchError, Tensor, nn};
 /// Results inside the network; the network's own door adds what was being computed.
 pub(super) type Result<T, E = TchError> = std::result::Result<T, E>;
 
-const NORM_EPS: f64 = 1e-5;
+pub(super) const NORM_EPS: f64 = 1e-5;
 
 /// Kernel, stride and padding of a convolution, and whether it enlarges.
 #[derive(Debug, Clone, Copy)]
@@ -32,9 +32,9 @@ impl Kernel {
 /// A 2-D convolution: `[N, input, H, W]` to `[N, output, H', W']`.
 #[derive(Debug)]
 pub(super) struct Conv {
-    weight: Tensor,
-    bias: Option<Tensor>,
-    kernel: Kernel,
+    pub weight: Tensor,
+    pub bias: Option<Tensor>,
+    pub kernel: Kernel,
 }
 
 impl Conv {

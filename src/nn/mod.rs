@@ -3,6 +3,7 @@
 mod attention;
 mod blocks;
 mod layers;
+pub mod onnx;
 pub mod place;
 mod time_embedding;
 pub mod unet;

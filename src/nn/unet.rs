@@ -11,11 +11,11 @@ use tch::{Device, Kind, Tensor, nn};
 
 /// Two residual blocks, attention and a change of resolution: one level of the encoder or the decoder.
 #[derive(Debug)]
-struct Stage {
-    blocks: [ResBlock; 2],
-    attention: Option<Attention>,
+pub(super) struct Stage {
+    pub(super) blocks: [ResBlock; 2],
+    pub(super) attention: Option<Attention>,
     /// To the next level's resolution; the deepest level of the encoder keeps its own.
-    resize: Option<Conv>,
+    pub(super) resize: Option<Conv>,
 }
 
 /// A noise predictor for pre-training (3 output channels) or a segmentation network (one output channel a class).
@@ -25,13 +25,13 @@ struct Stage {
 /// the activation. Parameters are named as in the published state dictionary (`net.downs.0.0.block1.proj.weight`).
 #[derive(Debug)]
 pub struct UNet {
-    stem: Conv,
+    pub(super) stem: Conv,
     time: Option<TimeEmbedding>,
-    downs: Vec<Stage>,
-    mid: (ResBlock, Option<Attention>, ResBlock),
-    ups: Vec<Stage>,
-    head_block: ResBlock,
-    head: Conv,
+    pub(super) downs: Vec<Stage>,
+    pub(super) mid: (ResBlock, Option<Attention>, ResBlock),
+    pub(super) ups: Vec<Stage>,
+    pub(super) head_block: ResBlock,
+    pub(super) head: Conv,
     spec: NetworkSpec,
     out_channels: i64,
 }

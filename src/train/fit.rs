@@ -305,7 +305,7 @@ impl<T: Task> Fit<T> {
     }
 
     /// Adds up the gradient of a batch's parts; their mean loss, or nothing as soon as one is not finite.
-    fn gradient(&self, batch: &T::Batch) -> Result<Option<f64>> {
+    fn gradient(&mut self, batch: &T::Batch) -> Result<Option<f64>> {
         let parts = self.task.parts();
         let mut sum = 0.0;
         for part in 0..parts {
@@ -316,8 +316,7 @@ impl<T: Task> Fit<T> {
             }
             sum += value;
             let share = if parts == 1 { Ok(loss) } else { loss.f_div_scalar(parts as f64) };
-            let backward = share.and_then(|share| share.f_backward());
-            backward.map_err(Error::compute("computing the gradient"))?;
+            self.optimizer.backward(&share.map_err(Error::compute("sharing the loss"))?)?;
         }
         Ok(Some(sum / parts as f64))
     }

@@ -1,10 +1,11 @@
 //! Adam and AdamW with their state in the open, so that a checkpoint can hold it.
 
-use crate::config::{OptimizerConfig, OptimizerKind, ScheduleKind, StartConfig};
+use crate::config::{OptimizerConfig, ScheduleKind, StartConfig};
 use crate::error::{Error, Result};
 use crate::nn::place;
+use pieces::Piece;
 use std::collections::BTreeMap;
-use tch::{Device, Kind, TchError, Tensor, nn};
+use tch::{TchError, Tensor, nn};
 
 /// One parameter with its moments.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ struct Slot {
     factor: f64,
     /// Does it stay while the optimizer is frozen?
     freezable: bool,
+    /// Sum of the gradients since the last update, flat, in the order in which the parameter lies in memory.
+    gradient: Option<Tensor>,
 }
 
 impl Slot {
@@ -51,10 +54,6 @@ pub struct Optimizer {
     held: u64,
 }
 
-/// Numbers of a parameter that are updated at once on a CPU: as many as libtorch does not yet share between threads, which
-/// would cost more than the update.
-const PIECE: i64 = 1 << 15;
-
 /// Name of `held` among the tensors of the state.
 const HELD: &str = "optimizer.held";
 
@@ -70,7 +69,7 @@ impl Optimizer {
             let zeros = || parameter.f_detach()?.f_zeros_like();
             let (first, second) = (zeros()?, zeros()?);
             let decayed = parameter.dim() > 1;
-            Ok(Slot { name, decayed, parameter, first, second, factor: 1.0, freezable: false })
+            Ok(Slot { name, decayed, parameter, first, second, factor: 1.0, freezable: false, gradient: None })
         };
         let slots = parameters.into_iter().map(slot).collect::<Result<_, TchError>>();
         let slots = slots.map_err(Error::compute("creating the optimizer"))?;
@@ -125,9 +124,35 @@ impl Optimizer {
         self.steps
     }
 
-    /// Drops the gradients.
+    /// Forgets the gradients.
     pub fn zero_grad(&mut self) {
-        self.slots.iter_mut().for_each(|slot| slot.parameter.zero_grad());
+        self.slots.iter_mut().for_each(|slot| slot.gradient = None);
+    }
+
+    /// Adds the gradient of `loss`, one number, to that of every parameter that moves. libtorch hands its gradients over
+    /// as they are: nothing is set to 0 first and added to.
+    ///
+    /// # Errors
+    /// [`Error::Compute`] with libtorch's message.
+    pub fn backward(&mut self, loss: &Tensor) -> Result<()> {
+        let mut work = || -> Result<(), TchError> {
+            let mut moving: Vec<_> = self.slots.iter_mut().filter(|slot| slot.parameter.requires_grad()).collect();
+            let parameters: Vec<&Tensor> = moving.iter().map(|slot| &slot.parameter).collect();
+            let gradients = Tensor::f_run_backward(&[loss], &parameters, false, false)?;
+            let _guard = tch::no_grad_guard();
+            for (slot, gradient) in moving.iter_mut().zip(gradients) {
+                // A parameter that the loss does not depend on has none.
+                if gradient.defined() {
+                    let row = slot.row(&gradient)?;
+                    slot.gradient = Some(match &slot.gradient {
+                        Some(before) => before.f_add(&row)?,
+                        None => row,
+                    });
+                }
+            }
+            Ok(())
+        };
+        work().map_err(Error::compute("computing the gradient"))
     }
 
     /// Euclidean norm of the gradient over all parameters.
@@ -135,24 +160,8 @@ impl Optimizer {
     /// # Errors
     /// [`Error::Compute`] with libtorch's message.
     pub fn gradient_norm(&self) -> Result<f64> {
-        let squares = || {
-            let _guard = tch::no_grad_guard();
-            let mut squares = Vec::with_capacity(self.slots.len());
-            for slot in &self.slots {
-                let gradient = slot.parameter.f_grad()?;
-                if gradient.defined() {
-                    let gradient = slot.row(&gradient)?;
-                    for [from, length] in pieces(&gradient) {
-                        squares.push(gradient.f_narrow(0, from, length)?.f_square()?.f_sum(Kind::Double)?);
-                    }
-                }
-            }
-            if squares.is_empty() {
-                return Ok(0.0);
-            }
-            Tensor::f_stack(&squares, 0)?.f_sum(Kind::Double)?.f_sqrt()?.f_double_value(&[])
-        };
-        squares().map_err(Error::compute("measuring the gradient"))
+        let gradients = self.slots.iter().filter_map(|slot| slot.gradient.as_ref());
+        pieces::norm(gradients).map_err(Error::compute("measuring the gradient"))
     }
 
     /// One update with the learning rate `rate`. `norm` is [`gradient_norm`](Self::gradient_norm), for the clipping.
@@ -169,42 +178,30 @@ impl Optimizer {
 
     fn update(&mut self, rate: f64, scale: f64) -> Result<(), TchError> {
         let _guard = tch::no_grad_guard();
-        let OptimizerConfig { kind, betas: [beta1, beta2], eps, weight_decay, .. } = self.config;
-        let bias = |steps: u64| (1.0 - beta1.powf(steps as f64), 1.0 - beta2.powf(steps as f64));
+        let OptimizerConfig { kind, betas, eps, weight_decay, .. } = self.config;
+        let bias = |steps: u64| betas.map(|beta| 1.0 - beta.powf(steps as f64));
         let (whole, late) = (bias(self.steps), bias(self.steps - self.held));
-        for slot in &mut self.slots {
-            if slot.freezable && self.frozen {
-                continue;
-            }
-            let (bias1, bias2) = if slot.freezable { late } else { whole };
-            let gradient = slot.parameter.f_grad()?;
-            if !gradient.defined() {
-                continue;
-            }
+        let mut all = Vec::new();
+        for slot in self.slots.iter().filter(|slot| !(slot.freezable && self.frozen)) {
+            let Some(gradient) = &slot.gradient else { continue };
+            let update = pieces::Update {
+                kind,
+                betas,
+                bias: if slot.freezable { late } else { whole },
+                eps,
+                rate: rate * slot.factor,
+                decay: if slot.decayed { weight_decay } else { 0.0 },
+                scale,
+            };
             let [parameter, first, second] = [&slot.parameter, &slot.first, &slot.second].map(|t| slot.row_in_place(t));
-            let (parameter, first, second, gradient) = (parameter?, first?, second?, slot.row(&gradient)?);
-            let rate = rate * slot.factor;
-            let decay = if slot.decayed { weight_decay } else { 0.0 };
-            for [from, length] in pieces(&gradient) {
+            let (parameter, first, second) = (parameter?, first?, second?);
+            for [from, length] in pieces::pieces(gradient) {
                 let part = |tensor: &Tensor| tensor.f_narrow(0, from, length);
-                let (mut parameter, mut first, mut second) = (part(&parameter)?, part(&first)?, part(&second)?);
-                let mut gradient = part(&gradient)?;
-                if scale != 1.0 {
-                    gradient = gradient.f_mul_scalar(scale)?;
-                }
-                if decay > 0.0 {
-                    match kind {
-                        OptimizerKind::Adam => gradient = gradient.f_add(&parameter.f_mul_scalar(decay)?)?,
-                        OptimizerKind::Adamw => _ = parameter.f_mul_scalar_(1.0 - rate * decay)?,
-                    }
-                }
-                let _ = first.f_lerp_(&gradient, 1.0 - beta1)?;
-                let _ = second.f_lerp_(&gradient.f_square()?, 1.0 - beta2)?;
-                let spread = second.f_sqrt()?.f_mul_scalar_(1.0 / bias2.sqrt())?.f_add_scalar_(eps)?;
-                let _ = parameter.f_addcdiv_(&first.f_mul_scalar(-rate / bias1)?, &spread)?;
+                let [parameter, first, second] = [part(&parameter)?, part(&first)?, part(&second)?];
+                all.push(Piece { parameter, first, second, gradient: part(gradient)?, update });
             }
         }
-        Ok(())
+        pieces::update(all)
     }
 
     /// The moments by name, `first.` and `second.` before the parameter's, and the number of updates while frozen.
@@ -245,14 +242,6 @@ impl Optimizer {
     }
 }
 
-/// First number and length of the pieces in which a CPU updates a parameter: all that is made on the way stays in its
-/// cache. Another device takes it whole.
-fn pieces(flat: &Tensor) -> impl Iterator<Item = [i64; 2]> {
-    let all = flat.numel() as i64;
-    let most = if flat.device() == Device::Cpu { PIECE } else { all.max(1) };
-    (0..all).step_by(most as usize).map(move |from| [from, most.min(all - from)])
-}
-
 /// Learning rate of step `step` (from 0) of `total`: a linear rise over the warm-up, then constant or half a cosine.
 pub fn learning_rate(config: &OptimizerConfig, step: u64, total: u64) -> f64 {
     if step < config.warmup_steps {
@@ -268,5 +257,6 @@ pub fn learning_rate(config: &OptimizerConfig, step: u64, total: u64) -> f64 {
     }
 }
 
+mod pieces;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,10 @@
 //! Against libtorch's optimizers, and what freezing and own rates promise.
 
+use super::pieces::PIECE;
 use super::*;
+use crate::config::OptimizerKind;
 use tch::nn::OptimizerConfig as _;
+use tch::{Device, Kind};
 
 fn config(kind: OptimizerKind, weight_decay: f64) -> OptimizerConfig {
     OptimizerConfig { kind, weight_decay, betas: [0.5, 0.9], ..OptimizerConfig::default() }
@@ -23,7 +26,7 @@ fn ours(config: &OptimizerConfig, steps: u64) -> Tensor {
     let mut optimizer = Optimizer::new(config, &vs).unwrap();
     for _ in 0..steps {
         optimizer.zero_grad();
-        loss(&w).backward();
+        optimizer.backward(&loss(&w)).unwrap();
         let norm = optimizer.gradient_norm().unwrap();
         optimizer.step(0.05, norm).unwrap();
     }
@@ -63,7 +66,7 @@ fn a_restored_optimizer_goes_on_bit_by_bit() {
     let mut first = Optimizer::new(&config(OptimizerKind::Adamw, 0.1), &vs).unwrap();
     let run = |optimizer: &mut Optimizer, w: &Tensor| {
         optimizer.zero_grad();
-        loss(w).backward();
+        optimizer.backward(&loss(w)).unwrap();
         let norm = optimizer.gradient_norm().unwrap();
         optimizer.step(0.05, norm).unwrap();
     };
@@ -83,7 +86,7 @@ fn clipping_cuts_the_norm_and_keeps_the_direction() {
     let (vs, w) = problem();
     let mut optimizer =
         Optimizer::new(&OptimizerConfig { clip_norm: 1.0, ..config(OptimizerKind::Adam, 0.0) }, &vs).unwrap();
-    loss(&w).backward();
+    optimizer.backward(&loss(&w)).unwrap();
     let norm = optimizer.gradient_norm().unwrap();
     assert!((norm - (49.0_f64 + 4.0 + 0.875_f64.powi(2) + 676.0).sqrt()).abs() < 1e-4, "{norm}");
     optimizer.step(0.0, norm).unwrap();
@@ -122,7 +125,8 @@ fn places() -> (nn::VarStore, Vec<String>) {
 fn one_step(vs: &nn::VarStore, optimizer: &mut Optimizer) {
     optimizer.zero_grad();
     let sum = |sum: Tensor, w: Tensor| sum + w.sum(Kind::Float);
-    vs.variables().into_values().fold(Tensor::from(0.0_f32), sum).backward();
+    // Frozen weights too: their share of the loss has no gradient.
+    optimizer.backward(&vs.variables().into_values().fold(Tensor::from(0.0_f32), sum)).unwrap();
     let norm = optimizer.gradient_norm().unwrap();
     optimizer.step(0.01, norm).unwrap();
 }
@@ -200,9 +204,9 @@ fn a_parameter_updated_in_pieces_is_what_libtorchs_own_makes_of_it() {
     for _ in 0..3 {
         torch.backward_step(&loss(&want));
         optimizer.zero_grad();
-        loss(&w).backward();
+        optimizer.backward(&loss(&w)).unwrap();
         let norm = optimizer.gradient_norm().unwrap();
-        let whole = w.grad().to_kind(Kind::Double).norm().double_value(&[]);
+        let whole = (w.detach() * 2.0 * start.sin()).to_kind(Kind::Double).norm().double_value(&[]);
         assert!((norm - whole).abs() < 1e-6 * whole, "{norm} {whole}");
         optimizer.step(0.05, norm).unwrap();
     }
@@ -223,11 +227,26 @@ fn weights_with_their_channels_last_move_as_others_do() {
         let mut optimizer = Optimizer::new(&config(OptimizerKind::Adamw, 0.1), &vs).unwrap();
         for _ in 0..3 {
             optimizer.zero_grad();
-            loss(&w).backward();
+            optimizer.backward(&loss(&w)).unwrap();
             let norm = optimizer.gradient_norm().unwrap();
             optimizer.step(0.05, norm).unwrap();
         }
         w.detach().contiguous()
     };
     assert!(trained(true).equal(&trained(false)));
+}
+
+#[test]
+fn gradients_of_several_losses_add_up_and_unused_parameters_stay() {
+    let vs = nn::VarStore::new(Device::Cpu);
+    let [a, b] = ["a", "b"].map(|name| vs.root().var(name, &[3], nn::Init::Const(2.0)));
+    let mut optimizer = Optimizer::new(&config(OptimizerKind::Adam, 0.0), &vs).unwrap();
+    // The same tensor is the gradient of both terms: adding in place would count it twice.
+    optimizer.backward(&(&a + &a).sum(Kind::Float)).unwrap();
+    optimizer.backward(&(&a * 3.0).sum(Kind::Float)).unwrap();
+    assert!((optimizer.gradient_norm().unwrap() - 75.0_f64.sqrt()).abs() < 1e-6);
+    optimizer.step(0.1, 0.0).unwrap();
+    assert!((a.double_value(&[0]) - 1.9).abs() < 1e-6 && b.double_value(&[0]) == 2.0);
+    optimizer.zero_grad();
+    assert_eq!(optimizer.gradient_norm().unwrap(), 0.0);
 }
