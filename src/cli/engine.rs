@@ -13,6 +13,10 @@ pub struct EngineArgs {
     /// Name of a model package (see `slidestream models list`) or its folder.
     #[arg(long, value_name = "NAME|FOLDER")]
     model: String,
+    /// auto, libtorch or openvino. auto takes what $SLIDESTREAM_COMPUTE names, else the one that is faster on this CPU: two
+    /// seconds of measuring once for a model, then remembered.
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    engine: String,
     /// auto, cpu, cuda or cuda:N.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
@@ -60,6 +64,7 @@ impl EngineArgs {
         let begun = Instant::now();
         let package = Package::find(&self.model)?;
         let options = EngineOptions {
+            engine: self.engine.clone(),
             device: self.device.clone(),
             precision: self.precision.clone(),
             threads: self.threads,

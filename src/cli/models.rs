@@ -5,7 +5,6 @@ use crate::infer::golden::Golden;
 use crate::infer::package::Package;
 use crate::infer::{self, EngineOptions};
 use clap::Subcommand;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Lists, shows and checks model packages.
@@ -43,7 +42,7 @@ enum ModelsCommand {
         /// Name of a model, or its folder.
         model: String,
         /// The file to write; it must not exist.
-        out: PathBuf,
+        out: std::path::PathBuf,
     },
 }
 
@@ -51,6 +50,9 @@ enum ModelsCommand {
 struct CheckArgs {
     /// Name of a model, or its folder.
     model: String,
+    /// auto, libtorch or openvino.
+    #[arg(long, default_value = "auto")]
+    engine: String,
     /// auto, cpu, cuda or cuda:N.
     #[arg(long, default_value = "auto")]
     device: String,
@@ -105,7 +107,7 @@ fn show(package: &Package) -> Result<ExitCode> {
 }
 
 #[cfg(feature = "torch")]
-fn export(package: &Package, out: &Path) -> Result<ExitCode> {
+fn export(package: &Package, out: &std::path::Path) -> Result<ExitCode> {
     if out.exists() {
         return Err(Error::config("OUT", out.display(), "exists already; remove it or choose another"));
     }
@@ -140,6 +142,7 @@ fn check(args: &CheckArgs) -> Result<ExitCode> {
         return Err(Error::model(&package.config.name, "has no golden/input.png and golden/output.png to check with"));
     };
     let options = |device: &str, precision: &str| EngineOptions {
+        engine: args.engine.clone(),
         device: device.into(),
         precision: precision.into(),
         trust_model: args.trust_model,

@@ -37,6 +37,11 @@ impl Lanes {
         &self.engine
     }
 
+    /// Adds to the reason for this engine.
+    pub fn explain(&mut self, why: &str) {
+        self.engine.reason = format!("{}; {why}", self.engine.reason);
+    }
+
     /// Number of classes, background included.
     pub fn classes(&self) -> usize {
         self.lanes[0].classes()

@@ -1,8 +1,16 @@
 //! Models in use: tiles in, class probabilities out, no tensor in any signature.
 
+#[cfg(feature = "openvino")]
+mod choice;
+#[cfg(feature = "openvino")]
+mod choice_cache;
 pub mod fake;
 pub mod golden;
 pub mod lanes;
+#[cfg(feature = "openvino")]
+pub mod openvino;
+#[cfg(feature = "openvino")]
+pub mod openvino_library;
 pub mod package;
 pub mod tiling;
 #[cfg(feature = "torch")]
@@ -81,6 +89,8 @@ pub trait Segmenter: Send {
 /// How to compute, as the user asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineOptions {
+    /// `auto`, `libtorch` or `openvino`. `auto` is what `$SLIDESTREAM_COMPUTE` names, else the faster one.
+    pub engine: String,
     /// `auto`, `cpu`, `cuda` or `cuda:N`.
     pub device: String,
     /// `auto`, `f32`, `bf16` or, with CUDA, `f16`.
@@ -95,11 +105,28 @@ pub struct EngineOptions {
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { device: "auto".into(), precision: "auto".into(), threads: 0, lanes: 0, trust_model: false }
+        let auto = || "auto".to_owned();
+        Self { engine: auto(), device: auto(), precision: auto(), threads: 0, lanes: 0, trust_model: false }
     }
 }
 
+/// Names the engine where the options say `auto`.
+#[cfg(feature = "torch")]
+const COMPUTE: &str = "SLIDESTREAM_COMPUTE";
+
 impl EngineOptions {
+    /// The engine asked for, `auto` if nobody asks for one.
+    #[cfg(feature = "torch")]
+    fn engine(&self) -> Result<String> {
+        match std::env::var(COMPUTE) {
+            Ok(name) if self.engine == "auto" && !name.is_empty() => match &*name {
+                "auto" | "libtorch" | "openvino" => Ok(name),
+                _ => Err(Error::config(COMPUTE, name, "must be auto, libtorch or openvino")),
+            },
+            _ => Ok(self.engine.clone()),
+        }
+    }
+
     /// Threads that compute, with 0 replaced by the number that this process may use.
     pub fn threads(&self) -> usize {
         let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -144,8 +171,25 @@ pub fn devices() -> Vec<DeviceInfo> {
 /// # Errors
 /// [`Error::Model`] for weights that do not fit or are not trusted,
 /// [`Error::Config`] and [`Error::Device`] for options that cannot be met.
-#[cfg(feature = "torch")]
+#[cfg(feature = "openvino")]
 pub fn load(package: &package::Package, options: &EngineOptions) -> Result<Lanes> {
+    choice::load(package, options)
+}
+
+/// The engine for a model package: libtorch, as this build has no OpenVINO.
+///
+/// # Errors
+/// As with both; [`Error::Config`] for OpenVINO.
+#[cfg(all(feature = "torch", not(feature = "openvino")))]
+pub fn load(package: &package::Package, options: &EngineOptions) -> Result<Lanes> {
+    let engine = options.engine()?;
+    if !matches!(&*engine, "auto" | "libtorch") {
+        return Err(Error::config(
+            "engine",
+            engine,
+            "this program was built with libtorch alone (the feature `openvino`)",
+        ));
+    }
     Lanes::new(Box::new(torch::TorchSegmenter::load(package, options)?), options)
 }
 

@@ -1,5 +1,6 @@
 //! A whole image in tiles whose halos overlap; every pixel is answered for once.
 
+use crate::error::{Error, Result};
 use image::RgbImage;
 
 /// A part of an image that a network looks at.
@@ -40,6 +41,21 @@ pub fn windows(width: u32, height: u32, tile: u32, halo: u32, stride: u32) -> Ve
         starts(width).map(window).collect()
     };
     starts(height).map(row).collect()
+}
+
+/// Are all images of one size that is a multiple of a network's stride?
+///
+/// # Errors
+/// [`Error::Shape`] in the name of `model`.
+pub fn check(model: &str, images: &[&RgbImage], stride: u32) -> Result<()> {
+    let Some((width, height)) = images.first().map(|image| image.dimensions()) else { return Ok(()) };
+    let whole = |pixels: u32| i64::from(pixels.next_multiple_of(stride).max(stride));
+    let count = images.len() as i64;
+    let want = [count, 3, whole(height), whole(width)];
+    let odd = images.iter().map(|image| image.dimensions()).find(|&size| size != (width, height));
+    let (w, h) = odd.unwrap_or((width, height));
+    let got = [count, 3, i64::from(h), i64::from(w)];
+    if want == got { Ok(()) } else { Err(Error::Shape { model: model.to_owned(), want, got }) }
 }
 
 impl Window {

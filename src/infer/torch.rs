@@ -2,7 +2,7 @@
 
 use super::package::Package;
 use super::torch_device::{LIBTORCH, choose, device_name, precision_name};
-use super::{EngineInfo, EngineOptions, Segmenter, torchscript};
+use super::{EngineInfo, EngineOptions, Segmenter, tiling, torchscript};
 use crate::error::{Error, Result};
 use crate::nn::{Init, Mode, UNet, is_out_of_memory, torch_error, weights};
 use crate::tile::{ProbabilityMaps, Tile};
@@ -76,7 +76,7 @@ impl TorchSegmenter {
     pub fn predict_images(&self, images: &[&RgbImage]) -> Result<Vec<ProbabilityMaps>> {
         let Some(first) = images.first() else { return Ok(Vec::new()) };
         let (width, height) = first.dimensions();
-        self.check(images, width, height)?;
+        tiling::check(&self.model, images, self.stride)?;
         // libtorch keeps this for each thread, and the thread that loads a model need not be the one that runs it.
         tch::set_num_threads(i32::try_from(self.engine.threads).unwrap_or(i32::MAX));
         let _guard = tch::no_grad_guard();
@@ -84,16 +84,6 @@ impl TorchSegmenter {
         let one = self.classes * width as usize * height as usize;
         let maps = |values: &[u8]| ProbabilityMaps { classes: self.classes, width, height, values: values.to_vec() };
         Ok(values.chunks_exact(one).map(maps).collect())
-    }
-
-    fn check(&self, images: &[&RgbImage], width: u32, height: u32) -> Result<()> {
-        let whole = |pixels: u32| i64::from(pixels.next_multiple_of(self.stride).max(self.stride));
-        let count = images.len() as i64;
-        let want = [count, 3, whole(height), whole(width)];
-        let odd = images.iter().map(|image| image.dimensions()).find(|&size| size != (width, height));
-        let (w, h) = odd.unwrap_or((width, height));
-        let got = [count, 3, i64::from(h), i64::from(w)];
-        if want == got { Ok(()) } else { Err(Error::Shape { model: self.model.clone(), want, got }) }
     }
 
     /// `[N, classes, H, W]` probabilities as bytes: 255 times the probability, to the nearest whole number (halves to

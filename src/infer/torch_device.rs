@@ -159,7 +159,7 @@ fn cuda_devices() -> Result<usize, String> {
 }
 
 /// AVX512-BF16; every CPU with AMX has it too.
-fn has_fast_bf16() -> bool {
+pub(super) fn has_fast_bf16() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("avx512bf16");
     #[cfg(not(target_arch = "x86_64"))]

@@ -21,11 +21,14 @@ const LEVELS: [&[&str]; 9] = [
 const WITHIN_A_LEVEL: [(&str, &str); 1] = [("grid", "slide")];
 
 /// Foreign crates and the only places (path prefixes under src/) that may name them.
-const FENCES: [(&str, &[&str]); 8] = [
+const FENCES: [(&str, &[&str]); 11] = [
     ("openslide_rs", &["slide/openslide"]),
     ("openslide_sys", &["slide/openslide"]),
     ("tiff", &["slide/tiff", "sink/ome_tiff"]),
     ("tch", &["infer/torch", "nn", "diffusion/objective", "diffusion/sampler", "pretext", "train"]),
+    ("openvino", &["infer/openvino"]),
+    ("openvino_sys", &["infer/openvino"]),
+    ("prost", &["nn/onnx"]),
     ("libloading", &["infer/torch", "infer/device"]),
     ("memmap2", &["engine/ring"]),
     ("postcard", &["engine/frame"]),

@@ -49,7 +49,7 @@ impl Models {
             entries.remove(0);
         }
         let ModelChoice { device, precision, threads, trust_model, .. } = choice.clone();
-        let options = EngineOptions { device, precision, threads, lanes: 0, trust_model };
+        let options = EngineOptions { device, precision, threads, trust_model, ..EngineOptions::default() };
         let lanes = infer::load(&package, &options)?;
         let engine = lanes.engine();
         eprintln!("loaded {} {} on {}", package.config.name, package.config.version, engine.device);

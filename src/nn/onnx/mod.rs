@@ -3,6 +3,8 @@
 mod graph;
 mod layers;
 mod messages;
+#[cfg(test)]
+pub(crate) mod samples;
 
 use super::unet::{Stage, UNet};
 use super::{layers::Result as TchResult, torch_error};
