@@ -15,8 +15,11 @@ use std::time::Instant;
 /// Where this program was built, for its licence and those of its crates.
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
+/// Where the packed program looks for OpenVINO.
+const OPENVINO: &str = "openvino/lib";
+
 const README: &str = "\
-slidestream's engine: the program, OpenSlide, the CPU half of libtorch, and models.\n\n\
+slidestream's engine: the program, OpenSlide, the CPU half of libtorch, OpenVINO where it was at hand, and models.\n\n\
 QuPath and Java take it from ~/.local/share/slidestream/engine (Install engine... puts it there) or from wherever\n\
 SLIDESTREAM_ENGINE names the program. It also runs by itself: ./slidestream --help\n\n\
 For an NVIDIA GPU set SLIDESTREAM_LIBTORCH_CUDA to the file libtorch_cuda.so of a libtorch or PyTorch 2.11.\n\
@@ -25,7 +28,7 @@ sha256sum -c SHA256SUMS checks every file.\n";
 /// Packs this program, the libraries that it runs with, models and licences into one archive for this platform.
 ///
 /// Writes slidestream-engine-PLATFORM-cpu.tar.zst and its sha256 beside it. QuPath's Install engine... and the JVM library
-/// take either. The same files give the same archive. It has to run where the program was built, since it asks cargo for the
+/// take either. OpenVINO is packed where ./setup --openvino has brought it. The same files give the same archive. It has to run where the program was built, since it asks cargo for the
 /// licences of the crates.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -75,6 +78,9 @@ pub fn run(args: PackArgs) -> Result<ExitCode> {
                 display_bytes(bytes)
             );
             println!("sha256 {sha256}");
+            if !files.keys().any(|name| name.starts_with(OPENVINO)) {
+                println!("without OpenVINO: ./setup --openvino brings it, then pack again");
+            }
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -91,6 +97,11 @@ fn collect(models: &[String]) -> Result<Files> {
         ("licences/rust-crates.txt".to_owned(), Content::Bytes(licences::of_crates(root)?.into())),
     ]);
     add_folder(&mut files, &licences::of_natives(&libraries)?, "licences")?;
+    #[cfg(feature = "openvino")]
+    if let Some(folder) = crate::infer::openvino_library::folder() {
+        add_folder(&mut files, &folder, OPENVINO)?;
+        add_folder(&mut files, &licences::of_natives(&[folder.join("library")])?, "licences/openvino")?;
+    }
     for library in libraries {
         let name = library.file_name().unwrap_or_default().to_string_lossy().into_owned();
         files.insert(format!("lib/{name}"), Content::File(library));

@@ -40,7 +40,7 @@ pub(super) fn load(package: &Package, options: &EngineOptions) -> Result<Lanes> 
 fn is_a_race(package: &Package, options: &EngineOptions) -> Result<(), Option<String>> {
     let on_cpu = match &*options.device {
         "cpu" => true,
-        "auto" => torch_device::choose("auto", "auto").is_ok_and(|choice| choice.device == tch::Device::Cpu),
+        "auto" => torch_device::choose("auto", "auto").is_ok_and(|choice| choice.is_cpu()),
         _ => false,
     };
     if !on_cpu || package.config.network.kind != "unet" || options.precision == "f16" {

@@ -54,6 +54,11 @@ fn beside_the_program() -> Option<PathBuf> {
         .find_map(|folder| library_in(&folder))
 }
 
+/// The folder of the libraries that lie where the program looks by itself.
+pub fn folder() -> Option<PathBuf> {
+    beside_the_program().and_then(|library| Some(library.parent()?.to_owned()))
+}
+
 /// The precision to compute in and why.
 ///
 /// # Errors

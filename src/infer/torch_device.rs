@@ -25,6 +25,13 @@ pub struct Choice {
     pub reason: String,
 }
 
+impl Choice {
+    /// Is it the CPU?
+    pub fn is_cpu(&self) -> bool {
+        self.device == Device::Cpu
+    }
+}
+
 /// Loads libtorch's CUDA half if there is one; later calls give the first one's answer: nothing, or why it is not there.
 ///
 /// Call this before anything else of libtorch, `tch::manual_seed` included: libtorch asks once whether there is CUDA

@@ -39,6 +39,13 @@ fn a_packed_engine_runs_elsewhere_with_its_own_libraries_and_models() {
     let (ended, text) = run(&program, &["models", "check", "he-nuclei"]);
     assert!(ended, "{text}");
     assert!(text.contains(&place.join("models/he-nuclei").display().to_string()), "{text}");
+    let with_openvino = !String::from_utf8_lossy(&output.stdout).contains("without OpenVINO");
+    assert!(with_openvino || std::env::var("CI").as_deref() != Ok("true"), "./test installs OpenVINO");
+    if with_openvino {
+        let (ended, text) = run(&program, &["models", "check", "he-nuclei", "--engine", "openvino"]);
+        assert!(ended && text.contains("OpenVINO"), "{text}");
+        assert!(place.join("licences/openvino/LICENSE").is_file());
+    }
     for name in ["slidestream.txt", "rust-crates.txt", "libtorch/LICENSE", "openslide/licenses/cairo/COPYING"] {
         let text = std::fs::read_to_string(place.join("licences").join(name)).expect(name);
         assert!(text.len() > 300, "{name} has {} bytes", text.len());
