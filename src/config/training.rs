@@ -149,6 +149,9 @@ pub struct TrainingConfig {
     pub max_bad_steps: u64,
     /// Epochs between validations; the last epoch is always validated.
     pub validate_every: u64,
+    /// Epochs between pictures of held-out images with true and predicted outlines (`sheet-0010.png`), drawn after a
+    /// validation; 0 for one at the end only.
+    pub sheet_every: u64,
     /// Threads that prepare crops; they change no number.
     pub loader_threads: usize,
 }
@@ -168,6 +171,7 @@ impl Default for TrainingConfig {
             precision: Precision::F32,
             max_bad_steps: 20,
             validate_every: 1,
+            sheet_every: 0,
             loader_threads: 1,
         }
     }
@@ -206,6 +210,10 @@ impl TrainingConfig {
         within("training.ema", self.ema, 0.0, 0.999_999)?;
         within("training.max_bad_steps", self.max_bad_steps as f64, 1.0, 1e6)?;
         within("training.validate_every", self.validate_every as f64, 1.0, 1e6)?;
+        if self.sheet_every > 0 && !self.sheet_every.is_multiple_of(self.validate_every) {
+            let reason = "must be a multiple of `training.validate_every`: a picture is drawn after a validation";
+            return Err(Error::config("training.sheet_every", self.sheet_every, reason));
+        }
         within("training.loader_threads", self.loader_threads as f64, 1.0, 256.0)?;
         divisible("training.crop_px", self.crop_px, levels)
     }

@@ -160,7 +160,7 @@ impl Task for Segmentation {
         // The start's sha256 stays and tells one file from another.
         config.start.from = config.start.from.take().map(|_| "".into());
         config.data.cache_mb = 0;
-        config.training.loader_threads = 1;
+        (config.training.loader_threads, config.training.sheet_every) = (1, 0);
         config
     }
 }

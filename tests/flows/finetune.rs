@@ -45,6 +45,7 @@ const CONFIG: &str = r#"
     crop_px = 48
     ema = 0.9
     balance = "style"
+    sheet_every = 4
     [postprocessing]
     min_area_um2 = 2.0
 "#;
@@ -99,9 +100,17 @@ fn a_run_learns_the_toy_and_leaves_a_package_that_checks() {
     let output = run(dir.path(), &["--out", "out"]);
     assert!(output.status.success(), "{}", said(&output));
     let out = dir.path().join("out");
-    for file in
-        ["config.toml", "split.csv", "last.safetensors", "best.safetensors", "plot.png", "sheet.png", "scores.csv"]
-    {
+    for file in [
+        "config.toml",
+        "split.csv",
+        "last.safetensors",
+        "best.safetensors",
+        "plot.png",
+        "sheet.png",
+        "scores.csv",
+        "sheet-0004.png",
+        "sheet-0008.png",
+    ] {
         assert!(out.join(file).is_file(), "{file} is missing");
     }
     assert_eq!(figures(&out).len(), 9, "a header and eight epochs");

@@ -1,12 +1,27 @@
 //! Text in pictures, from a font that comes pre-rasterised with a crate: no font file is needed at run time.
 
-use image::RgbImage;
+use crate::error::{Error, Result};
+use crate::file::write_bytes;
+use image::{ImageFormat, RgbImage};
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 use plotters_backend::text_anchor::{HPos, VPos};
 use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind};
+use std::io::Cursor;
+use std::path::Path;
 
 const WEIGHT: FontWeight = FontWeight::Regular;
 const HEIGHT: RasterHeight = RasterHeight::Size16;
+
+/// Writes a picture as PNG, whole or not at all: somebody may look at it while the training runs.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(in crate::run) fn save(picture: &RgbImage, path: &Path) -> Result<()> {
+    let mut png = Vec::new();
+    let encoded = picture.write_to(&mut Cursor::new(&mut png), ImageFormat::Png);
+    encoded.map_err(Error::compute(format!("encoding {}", path.display())))?;
+    write_bytes(path, &png)
+}
 
 /// Pixels that a line of text takes.
 pub(in crate::run) fn text_size(text: &str) -> (u32, u32) {

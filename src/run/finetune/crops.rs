@@ -1,5 +1,6 @@
 //! `crops.png`: what the network is really shown.
 
+use super::canvas::save;
 use crate::data::Batch;
 use crate::error::{Error, Result};
 use crate::geometry::{Scale, Size};
@@ -38,7 +39,7 @@ pub(super) fn crops(batches: &[Batch], colors: &[[u8; 3]], path: &Path) -> Resul
         replace(&mut page, plain, left, top);
         replace(&mut page, outlined, left, top + i64::from(edge));
     }
-    page.save(path).map_err(Error::compute(format!("writing {}", path.display())))
+    save(&page, path)
 }
 
 fn panels(batch: &Batch, colors: &[[u8; 3]]) -> Result<Vec<[RgbImage; 2]>> {

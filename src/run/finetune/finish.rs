@@ -1,16 +1,14 @@
 //! The end of a run: scores of the shipped weights on every split, pictures, model package.
 
 use super::card::card;
-use super::sheet::{Row, sheet};
+use super::sheet::{held_out, look, sheet};
 use super::{FinetuneOptions, Run, plot};
 use crate::config::{FinetuneConfig, InputSpec, ModelClass, ModelPackage, Parts, Precision, WeightsSpec};
 use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::infer::golden::Golden;
 use crate::infer::package::Package;
-use crate::run::scene::Scene;
-use crate::run::score::{ImageScore, SplitScore, write_scores};
-use crate::run::whole_image::Found;
+use crate::run::score::{SplitScore, write_scores};
 use crate::train::{BEST, Checkpoint, Predictor, Shipped, State};
 use image::RgbImage;
 use std::collections::BTreeMap;
@@ -42,22 +40,17 @@ pub(super) fn finish(options: &FinetuneOptions, run: &Run, stop: &AtomicBool) ->
 
     let mut scores = Vec::new();
     let mut rows = Vec::new();
-    let chosen = on_the_sheet(run);
-    for (index, file) in run.table.files.iter().enumerate() {
+    let chosen = held_out(run, SHEET_ROWS);
+    for index in 0..run.data.len() {
         if stop.load(Ordering::Relaxed) {
             return Err(Error::Cancelled);
         }
         if run.table.splits[index] == Split::Unused {
             continue;
         }
-        let sample = run.data.sample(index)?;
-        let maps = predictor.predict(shipped.network(), &sample.image)?;
-        let found = Found::of(&maps, &classes, &config.postprocessing, config.data.labels.task(), config.input.mpp);
-        let (truth, prediction) = (Scene::of_mask(&sample, config.data.labels), Scene::of_found(found));
-        let names = [file.as_str(), &run.table.groups[index], &run.table.styles[index]];
-        let score = ImageScore::of(names, run.table.splits[index].name(), &prediction.against(&truth, shown.len()));
+        let (row, score) = look(run, &predictor, shipped.network(), index)?;
         if chosen.contains(&index) {
-            rows.push(Row { title: title(&score), image: sample.image.clone(), truth, prediction });
+            rows.push(row);
         }
         scores.push(score);
     }
@@ -77,24 +70,6 @@ pub(super) fn finish(options: &FinetuneOptions, run: &Run, stop: &AtomicBool) ->
     }
     Package::write(&folder, package, &shipped.bytes, &text, &golden)?;
     Ok(splits)
-}
-
-/// Held-out images, one a group first, then more.
-fn on_the_sheet(run: &Run) -> Vec<usize> {
-    let held_out: Vec<usize> = [Split::Val, Split::Test].iter().flat_map(|&split| run.table.of(split)).collect();
-    let mut seen = std::collections::BTreeSet::new();
-    let (mut chosen, more): (Vec<usize>, Vec<usize>) =
-        held_out.into_iter().partition(|&index| seen.insert(&run.table.groups[index]));
-    chosen.extend(more);
-    chosen.truncate(SHEET_ROWS);
-    chosen
-}
-
-fn title(score: &ImageScore) -> String {
-    let figure = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.2}"));
-    let ImageScore { split, group, image, objects, found, .. } = score;
-    let (dice, aji, f1) = (figure(score.dice), figure(score.aji), figure(score.f1));
-    format!("{split} {group} {image}: Dice {dice} AJI {aji} F1 {f1}, {objects} true, {found} found")
 }
 
 /// What the weights were before the first step.

@@ -13,6 +13,7 @@ use crate::config::{ClassRole, FinetuneConfig, Labels, SplitBy, ValidateOn};
 use crate::data::{Batch, CropPlan, Dataset, Loader, Sampler, Split, SplitTable};
 use crate::data::{crops as crops_of, pixel_size, sampler::strata};
 use crate::error::Result;
+use crate::nn::UNet;
 use crate::run::panels::TRUTH;
 use crate::run::training::{claim, left, write_config, write_rows};
 use crate::train::device::{self, Device, set_threads};
@@ -25,6 +26,9 @@ use std::time::{Duration, Instant};
 
 /// Epoch number of the draws for validation before the first step; no training comes that far.
 const VALIDATION: u64 = u64::MAX - 1;
+
+/// Images of a picture that is drawn while the training runs.
+const LIVE_ROWS: usize = 4;
 
 /// What to train, where and on what.
 #[derive(Debug, Clone)]
@@ -90,6 +94,7 @@ pub enum Progress<'a> {
 /// | `last.safetensors`, `best.safetensors` | full state |
 /// | `plot.png` | loss and overlap against the epoch |
 /// | `crops.png` | the first training crops, as augmented, with their objects outlined |
+/// | `sheet-EPOCH.png` | with `training.sheet_every`: four held-out images with true and predicted outlines so far |
 /// | `sheet.png` | held-out images with true and predicted outlines |
 /// | `scores.csv`, `metrics.json` | figures of each image and of each split |
 /// | a folder with the model's name | the model package |
@@ -145,13 +150,20 @@ took over {tensors} tensors with {numbers} numbers; all of them: transfer.csv",
         &mut loader,
         &options.out,
         stop,
-        &mut |trainer| match config.training.validate_on {
-            ValidateOn::Images => {
-                predictor.validate(trainer.averaged(), &run.data, &validation, run.plan.boundary_px, trainer.loss())
+        &mut |trainer| {
+            let (every, epoch) = (config.training.sheet_every, trainer.state().step / run.plan.steps);
+            if every > 0 && epoch.is_multiple_of(every) {
+                let picture = options.out.join(format!("sheet-{epoch:04}.png"));
+                run.show_progress(&predictor, trainer.averaged(), &picture)?;
             }
-            ValidateOn::Crops => {
-                let batches = run.validation_crops(&validation, trainer.state().step);
-                predictor.validate_crops(trainer.averaged(), batches, trainer.loss())
+            match config.training.validate_on {
+                ValidateOn::Images => {
+                    predictor.validate(trainer.averaged(), &run.data, &validation, run.plan.boundary_px, trainer.loss())
+                }
+                ValidateOn::Crops => {
+                    let batches = run.validation_crops(&validation, trainer.state().step);
+                    predictor.validate_crops(trainer.averaged(), batches, trainer.loss())
+                }
             }
         },
         &mut |event| match event {
@@ -235,6 +247,14 @@ impl Run {
             crops_of(&self.data, images, &self.plan, stream, (number * self.plan.batch) as u64)
         };
         images.chunks(self.plan.batch).enumerate().map(batch)
+    }
+
+    /// What the network makes of a few held-out images so far, as a picture.
+    fn show_progress(&self, predictor: &Predictor, network: &UNet, picture: &Path) -> Result<()> {
+        let chosen = sheet::held_out(self, LIVE_ROWS);
+        let look = |index| sheet::look(self, predictor, network, index).map(|(row, _)| row);
+        let rows: Vec<sheet::Row> = chosen.into_iter().map(look).collect::<Result<_>>()?;
+        sheet::sheet(&rows, &self.classes_shown(), picture)
     }
 
     /// The first batches of the run, as a picture.

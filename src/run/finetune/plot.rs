@@ -1,6 +1,6 @@
 //! `plot.png`: loss and overlap against the epoch.
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, save};
 use crate::error::{Error, Result};
 use crate::train::EpochRow;
 use image::RgbImage;
@@ -71,7 +71,7 @@ pub(super) fn plot(rows: &[EpochRow], best: Option<u64>, path: &Path) -> Result<
         Chart { title: "Loss", curves: losses, bottom: Some(0.0), top: None },
         Chart { title: "Overlap on the validation images", curves: overlaps, bottom: Some(0.0), top: Some(1.0) },
     ];
-    picture(&charts, best)?.save(path).map_err(Error::compute(format!("writing {}", path.display())))
+    save(&picture(&charts, best)?, path)
 }
 
 /// Two charts side by side, with a mark at the best epoch.

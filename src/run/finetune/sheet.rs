@@ -1,10 +1,16 @@
 //! `sheet.png`: held-out images beside their true and predicted outlines.
 
-use super::canvas::{text_size, write};
-use crate::error::{Error, Result};
+use super::Run;
+use super::canvas::{save, text_size, write};
+use crate::data::Split;
+use crate::error::Result;
 use crate::geometry::Size;
+use crate::nn::UNet;
 use crate::run::panels::{PREDICTION, TRUTH, fitted, outlined_classes};
 use crate::run::scene::Scene;
+use crate::run::score::ImageScore;
+use crate::run::whole_image::Found;
+use crate::train::Predictor;
 use image::{Rgb, RgbImage};
 use std::path::Path;
 
@@ -14,6 +20,41 @@ pub(super) struct Row {
     pub image: RgbImage,
     pub truth: Scene,
     pub prediction: Scene,
+}
+
+/// What a network makes of an image, and how well.
+///
+/// # Errors
+/// What reading and computing report.
+pub(super) fn look(run: &Run, predictor: &Predictor, network: &UNet, index: usize) -> Result<(Row, ImageScore)> {
+    let config = &run.config;
+    let (labels, classes) = (config.data.labels, config.classes());
+    let sample = run.data.sample(index)?;
+    let maps = predictor.predict(network, &sample.image)?;
+    let found = Found::of(&maps, &classes, &config.postprocessing, labels.task(), config.input.mpp);
+    let (truth, prediction) = (Scene::of_mask(&sample, labels), Scene::of_found(found));
+    let names = [run.table.files[index].as_str(), &run.table.groups[index], &run.table.styles[index]];
+    let several = run.classes_shown().len();
+    let score = ImageScore::of(names, run.table.splits[index].name(), &prediction.against(&truth, several));
+    Ok((Row { title: title(&score), image: sample.image.clone(), truth, prediction }, score))
+}
+
+/// Held-out images, one a group first, then more.
+pub(super) fn held_out(run: &Run, most: usize) -> Vec<usize> {
+    let held_out: Vec<usize> = [Split::Val, Split::Test].iter().flat_map(|&split| run.table.of(split)).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    let (mut chosen, more): (Vec<usize>, Vec<usize>) =
+        held_out.into_iter().partition(|&index| seen.insert(&run.table.groups[index]));
+    chosen.extend(more);
+    chosen.truncate(most);
+    chosen
+}
+
+fn title(score: &ImageScore) -> String {
+    let figure = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.2}"));
+    let ImageScore { split, group, image, objects, found, .. } = score;
+    let (dice, aji, f1) = (figure(score.dice), figure(score.aji), figure(score.f1));
+    format!("{split} {group} {image}: Dice {dice} AJI {aji} F1 {f1}, {objects} true, {found} found")
 }
 
 const PANEL: u32 = 420;
@@ -57,7 +98,7 @@ pub(super) fn sheet(rows: &[Row], classes: &[(String, [u8; 3])], path: &Path) ->
             y += height;
         }
     }
-    page.save(path).map_err(Error::compute(format!("writing {}", path.display())))
+    save(&page, path)
 }
 
 fn panels(row: &Row, colors: &[[u8; 3]]) -> [RgbImage; 3] {

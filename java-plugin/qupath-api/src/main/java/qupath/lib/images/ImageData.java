@@ -27,7 +27,7 @@ public class ImageData<T> implements AutoCloseable {
     }
 
     @Override
-    public void close() {
+    public void close() throws Exception {
         throw new AssertionError();
     }
 }

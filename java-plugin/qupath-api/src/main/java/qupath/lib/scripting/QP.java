@@ -2,6 +2,7 @@ package qupath.lib.scripting;
 
 import java.awt.image.BufferedImage;
 import qupath.lib.images.ImageData;
+import qupath.lib.projects.Project;
 
 /** Signatures only. */
 public class QP {
@@ -10,6 +11,10 @@ public class QP {
     }
 
     public static ImageData<BufferedImage> getCurrentImageData() {
+        throw new AssertionError();
+    }
+
+    public static Project<BufferedImage> getProject() {
         throw new AssertionError();
     }
 }

@@ -209,12 +209,19 @@ public class FakeEngine implements Engine {
             String toml = Files.readString(job.configuration());
             Files.createDirectories(job.out());
             int epochs = Integer.parseInt(toml.replaceAll("(?s).*\\nepochs = (\\d+)\\n.*", "$1"));
+            int every = toml.contains("\nsheet_every = ")
+                    ? Integer.parseInt(toml.replaceAll("(?s).*\\nsheet_every = (\\d+)\\n.*", "$1"))
+                    : epochs;
             StringBuilder rows = new StringBuilder("epoch,step,train_loss,val_loss,val_dice\n");
             for (int epoch = 1; epoch <= epochs; epoch++) {
                 rows.append(epoch).append(',').append(20 * epoch).append(',').append(1.2 / epoch + 0.3).append(',')
                         .append(1.4 / epoch + 0.35).append(',').append(0.9 - 0.5 / epoch).append('\n');
                 Files.writeString(job.out().resolve("metrics.csv"), rows);
                 listener.progress(new Listener.Progress(20L * epoch, 20L * epochs, 3.5, (epochs - epoch) * 6.0, "loss " + 1.2 / epoch));
+                if (epoch % every == 0) {
+                    ImageIO.write(sheet(), "png", job.out().resolve(String.format("sheet-%04d.png", epoch)).toFile());
+                    listener.note("epoch " + epoch);
+                }
                 if (epoch == 1) {
                     reached = true;
                     hold(cancel);
@@ -223,7 +230,7 @@ public class FakeEngine implements Engine {
             }
             ImageIO.write(sheet(), "png", job.out().resolve("sheet.png").toFile());
             if (packs) {
-                String name = toml.replaceAll("(?s).*\\nname = \"([^\"]*)\"\\n.*", "$1");
+                String name = toml.replaceAll("(?s).*\\[model]\\nname = \"([^\"]*)\"\\n.*", "$1");
                 Path made = Files.createDirectories(job.out().resolve(name).resolve("golden"));
                 Files.writeString(made.getParent().resolve("model.toml"), "format = 1\n");
                 Files.writeString(made.resolve("tile.txt"), "golden");

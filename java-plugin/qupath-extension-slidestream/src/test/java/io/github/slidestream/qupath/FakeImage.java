@@ -55,9 +55,17 @@ public class FakeImage implements OpenImage {
         return new ServerFacts(SlideRoute.OPENSLIDE, List.of(uri), List.of(args), width, height, 1);
     }
 
+    public String name = "CMU-1.svs";
+    public int closed;
+
+    @Override
+    public void close() {
+        closed++;
+    }
+
     @Override
     public String name() {
-        return "CMU-1.svs";
+        return name;
     }
 
     @Override

@@ -24,7 +24,10 @@ import io.github.slidestream.qupath.engine.Engines;
 import io.github.slidestream.qupath.engine.LoadedModel;
 import io.github.slidestream.qupath.engine.ModelCard;
 import io.github.slidestream.qupath.engine.Pixels;
+import io.github.slidestream.qupath.train.Annotated;
 import io.github.slidestream.qupath.train.FineTuneRun;
+import io.github.slidestream.qupath.train.Labels;
+import io.github.slidestream.qupath.train.ObjectClass;
 import io.github.slidestream.qupath.train.TrainSettings;
 import io.github.slidestream.qupath.train.TrainStart;
 import java.awt.Image;
@@ -33,6 +36,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
@@ -142,10 +146,10 @@ class WholePathTest {
         image.annotations.forEach(one -> image.labelled.add(new OpenImage.Labelled("Region*", one.outline(), 0, 0)));
         List<ModelCard> known = engine.models(folder);
         TrainStart start = TrainStart.list(known, folder).stream().filter(one -> one.label().equals("he-nuclei")).findFirst().orElseThrow();
-        TrainSettings settings = new TrainSettings("mine", start, "Region*", Set.of("Nucleus"), "Nucleus", true,
+        TrainSettings settings = new TrainSettings("mine", start, "Region*", List.of(new ObjectClass("Nucleus", 0xc80000)), "Nucleus", Labels.INSTANCES,
                 new TrainSettings.Epochs(1), "cpu", 1, null, folder.resolve("models"), folder.resolve("runs"));
-        boolean[] seen = new boolean[2];
-        Path made = new FineTuneRun(engine, image, settings).run(new FineTuneRun.Watcher() {
+        boolean[] seen = new boolean[3];
+        Path made = new FineTuneRun(engine, List.of(new Annotated(image)), settings).run(new FineTuneRun.Watcher() {
             @Override
             public void epochs(List<io.github.slidestream.qupath.train.Epochs.Row> rows) {
                 seen[0] |= rows.size() == 1 && Double.isFinite(rows.get(0).trainLoss());
@@ -154,9 +158,10 @@ class WholePathTest {
             @Override
             public void picture(Path picture) {
                 seen[1] |= picture.getFileName().toString().equals("sheet.png");
+                seen[2] |= picture.getFileName().toString().equals("sheet-0001.png");
             }
         }, new Cancel());
-        assertTrue(seen[0] && seen[1]);
+        assertTrue(seen[0] && seen[1] && seen[2]);
         ModelCard card = engine.models(folder.resolve("models")).stream().filter(one -> one.name().equals("mine")).findFirst().orElseThrow();
         assertTrue(card.usable(), card.title());
         assertEquals(made, card.folder());
@@ -164,6 +169,27 @@ class WholePathTest {
         run(image, new SegmentSettings(card.id(), Where.ANNOTATIONS, Output.DETECTIONS, "cpu", 1, OptionalInt.empty(),
                 OptionalInt.empty(), null, false, false));
         assertEquals(2, image.objects.size());
+    }
+
+    @Test
+    void twoClassesOnTwoImagesBecomeAModelOfTwoClasses(@TempDir Path folder) throws Exception {
+        List<Annotated> images = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            CmuRegion image = new CmuRegion(slide());
+            image.labelled.add(new OpenImage.Labelled("Region*", box(1000 + 300 * i, 800, 240, 240), 0, 0));
+            image.labelled.add(new OpenImage.Labelled("Tumor", box(1000 + 300 * i, 800, 120, 240), 0, 0));
+            image.labelled.add(new OpenImage.Labelled("Stroma", box(1120 + 300 * i, 800, 60, 240), 0, 0));
+            images.add(new Annotated(image));
+        }
+        TrainStart start = TrainStart.list(engine.models(folder), folder).stream()
+                .filter(one -> one.label().equals("he-nuclei")).findFirst().orElseThrow();
+        TrainSettings settings = new TrainSettings("two", start, "Region*",
+                List.of(new ObjectClass("Stroma", 0x96c896), new ObjectClass("Tumor", 0xc80000)), "", Labels.CLASSES,
+                new TrainSettings.Epochs(1), "cpu", 1, null, folder.resolve("models"), folder.resolve("runs"));
+        Path made = new FineTuneRun(engine, images, settings).run(new FineTuneRun.Watcher() {}, new Cancel());
+        LoadedModel model = engine.load(made.toString(), "cpu", 1);
+        assertEquals(List.of("Stroma", "Tumor"), model.classes().stream().map(LoadedModel.ModelClass::name).toList());
+        assertEquals(0x96c896, model.classes().get(0).rgb() & 0xffffff);
     }
 
     @Test

@@ -11,8 +11,12 @@ import java.util.function.Supplier;
 import org.locationtech.jts.geom.Envelope;
 import org.locationtech.jts.geom.Geometry;
 
-/** The image that is open in QuPath, as far as a run needs it. */
-public interface OpenImage {
+/** An image of QuPath, most often the one that is open, as far as a run needs it. */
+public interface OpenImage extends AutoCloseable {
+    /** Gives back what reading it takes. Only whoever opened it calls this: never for the image in a viewer. */
+    @Override
+    void close();
+
     /** @return for messages */
     String name();
 

@@ -75,8 +75,13 @@ public record SegmentSettings(
         return text.append("\n    .build()\n    .run()").toString();
     }
 
-    /** A Groovy string in single quotes: nothing in it is evaluated. */
-    static String quote(String text) {
+    /**
+     * A Groovy string in single quotes: nothing in it is evaluated.
+     *
+     * @param text any
+     * @return it, quoted
+     */
+    public static String quote(String text) {
         StringBuilder quoted = new StringBuilder("'");
         for (char c : text.toCharArray()) {
             switch (c) {

@@ -18,6 +18,8 @@ import java.util.Collection;
 import java.util.List;
 import java.util.OptionalDouble;
 import org.locationtech.jts.geom.Envelope;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import qupath.lib.images.ImageData;
 import qupath.lib.images.servers.ImageServer;
 import qupath.lib.images.servers.ImageServerBuilder.DefaultImageServerBuilder;
@@ -33,6 +35,8 @@ import qupath.lib.scripting.QP;
 
 /** An image of QuPath. */
 public final class QuPathImage implements OpenImage {
+    private static final Logger LOG = LoggerFactory.getLogger(QuPathImage.class);
+
     private final ImageData<BufferedImage> data;
     private final ImageServer<BufferedImage> server;
 
@@ -57,6 +61,16 @@ public final class QuPathImage implements OpenImage {
     /** @return QuPath's own object */
     ImageData<BufferedImage> data() {
         return data;
+    }
+
+    @Override
+    public void close() {
+        try {
+            data.close();
+        } catch (Exception error) {
+            // Nothing depends on it: the image was only read.
+            LOG.warn("{} could not be closed", name(), error);
+        }
     }
 
     @Override

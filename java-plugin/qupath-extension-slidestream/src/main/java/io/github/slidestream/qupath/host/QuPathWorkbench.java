@@ -93,6 +93,16 @@ public final class QuPathWorkbench implements Workbench {
     }
 
     @Override
+    public int color(String className) {
+        return QuPathProject.color(className);
+    }
+
+    @Override
+    public Others others(String regionClass) {
+        return QuPathProject.others(qupath.getProject(), image, regionClass);
+    }
+
+    @Override
     public void preview(List<FoundObject> found, LoadedModel model) {
         Platform.runLater(() -> {
             QuPathViewer viewer = qupath.getViewer();

@@ -1,6 +1,5 @@
 package io.github.slidestream.qupath.train;
 
-import io.github.slidestream.qupath.core.OpenImage;
 import io.github.slidestream.qupath.engine.Cancel;
 import io.github.slidestream.qupath.engine.CancelledException;
 import io.github.slidestream.qupath.engine.Engine;
@@ -13,23 +12,24 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
+import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 
 /** Writes the training set, trains, and puts the package into the user's folder. */
 public final class FineTuneRun {
     private final Engine engine;
-    private final OpenImage image;
+    private final List<Annotated> images;
     private final TrainSettings settings;
 
     /**
      * @param engine trains
-     * @param image with the annotations
+     * @param images with the annotations
      * @param settings what to do
      */
-    public FineTuneRun(Engine engine, OpenImage image, TrainSettings settings) {
+    public FineTuneRun(Engine engine, List<Annotated> images, TrainSettings settings) {
         this.engine = engine;
-        this.image = image;
+        this.images = List.copyOf(images);
         this.settings = settings;
     }
 
@@ -70,8 +70,8 @@ public final class FineTuneRun {
 
     private Path train(Watcher watcher, Cancel cancel) throws IOException, EngineException, CancelledException {
         String refusal = TrainSettings.nameRefusal(settings.name(), settings.models());
-        TrainingSet set = new TrainingSet(image, settings.channels(), settings.regionClass(), settings.objectClasses(),
-                settings.instances(), settings.from().mpp());
+        TrainingSet set = new TrainingSet(images, settings.channels(), settings.regionClass(), settings.classNames(),
+                settings.labels(), settings.from().mpp());
         refusal = refusal == null ? set.survey().refusal() : refusal;
         if (refusal != null) {
             throw new EngineException(refusal);
@@ -154,7 +154,7 @@ public final class FineTuneRun {
         private final Path out;
         private final Watcher watcher;
         private int known;
-        private boolean cropsShown;
+        private String shown = "";
 
         Reader(Path out, Watcher watcher) {
             this.out = out;
@@ -174,12 +174,12 @@ public final class FineTuneRun {
         }
 
         private void look() {
-            Path crops = out.resolve("crops.png");
-            if (!cropsShown && Files.isRegularFile(crops)) {
-                cropsShown = true;
-                watcher.picture(crops);
-            }
             try {
+                Path newest = newest();
+                if (newest != null && newest.getFileName().toString().compareTo(shown) > 0) {
+                    shown = newest.getFileName().toString();
+                    watcher.picture(newest);
+                }
                 List<Epochs.Row> rows = Epochs.read(out.resolve("metrics.csv"));
                 if (rows.size() != known) {
                     known = rows.size();
@@ -187,6 +187,18 @@ public final class FineTuneRun {
                 }
             } catch (IOException error) {
                 watcher.note(said(error));
+            }
+        }
+
+        /** {@code crops.png}, then {@code sheet-0001.png} and so on: in the order of their names. */
+        private Path newest() throws IOException {
+            if (!Files.isDirectory(out)) {
+                return null;
+            }
+            try (Stream<Path> files = Files.list(out)) {
+                return files.filter(file -> file.getFileName().toString().matches("crops\\.png|sheet-\\d+\\.png"))
+                        .max(Comparator.comparing(file -> file.getFileName().toString()))
+                        .orElse(null);
             }
         }
     }

@@ -18,6 +18,7 @@ public final class PackageFile {
     private final Path file;
     private final Map<String, String> values = new LinkedHashMap<>();
     private final Map<String, StringBuilder> tables = new LinkedHashMap<>();
+    private final Map<String, Integer> lists = new LinkedHashMap<>();
 
     private PackageFile(Path file) {
         this.file = file;
@@ -42,6 +43,7 @@ public final class PackageFile {
             }
             if (open == null && text.startsWith("[[")) {
                 table = text + ".";
+                read.lists.merge(text.substring(2, text.lastIndexOf("]]")), 1, Integer::sum);
                 continue;
             }
             if (read.tables.containsKey(table) && !text.isEmpty()) {
@@ -114,5 +116,13 @@ public final class PackageFile {
     public String table(String name) {
         StringBuilder lines = tables.get(name + ".");
         return lines == null ? "" : lines.toString();
+    }
+
+    /**
+     * @param name of a list of tables: {@code classes}
+     * @return how many there are
+     */
+    public int count(String name) {
+        return lists.getOrDefault(name, 0);
     }
 }

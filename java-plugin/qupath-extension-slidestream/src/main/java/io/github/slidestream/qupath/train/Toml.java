@@ -22,7 +22,12 @@ final class Toml {
     }
 
     static String path(Path value) {
-        return text(value.toString().replace('\\', '/'));
+        return text(slashes(value));
+    }
+
+    /** Windows takes them too, and nothing needs escaping. */
+    static String slashes(Path value) {
+        return value.toString().replace('\\', '/');
     }
 
     /** Always with a point or an exponent: TOML tells 1 from 1.0. */

@@ -2,7 +2,7 @@ package io.github.slidestream.qupath.train;
 
 import io.github.slidestream.qupath.core.Channels;
 import java.nio.file.Path;
-import java.util.Set;
+import java.util.List;
 
 /**
  * What a fine-tuning is told.
@@ -11,8 +11,8 @@ import java.util.Set;
  * @param from what it starts from
  * @param regionClass class of the training regions
  * @param objectClasses classes of the objects
- * @param objectName what the model calls them
- * @param instances single objects, or else regions
+ * @param objectName what the model calls them, where it finds them as one class
+ * @param labels what it learns of them
  * @param length how long
  * @param device as the engine names it, or {@code auto}
  * @param threads 0 for one a core
@@ -24,15 +24,25 @@ public record TrainSettings(
         String name,
         TrainStart from,
         String regionClass,
-        Set<String> objectClasses,
+        List<ObjectClass> objectClasses,
         String objectName,
-        boolean instances,
+        Labels labels,
         Length length,
         String device,
         int threads,
         Channels channels,
         Path models,
         Path runs) {
+
+    /** @return names of the classes of the objects */
+    public List<String> classNames() {
+        return objectClasses.stream().map(ObjectClass::name).toList();
+    }
+
+    /** @return the model's name for what it finds, for a title */
+    String finds() {
+        return labels == Labels.CLASSES ? String.join(", ", classNames()) : objectName;
+    }
 
     /** How long to train. */
     public sealed interface Length {}

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -51,11 +52,19 @@ public record TrainStart(String label, Path source, Path description, boolean pr
     }
 
     /**
-     * @return does it find single objects, or else regions? True for a pre-training, which finds nothing yet
+     * @return what it finds; empty for a pre-training, which finds nothing yet
      * @throws IOException if its description cannot be read
      */
-    public boolean instances() throws IOException {
-        return pretrained || PackageFile.read(description).text("task").orElse("instances").equals("instances");
+    public Optional<Labels> labels() throws IOException {
+        if (pretrained) {
+            return Optional.empty();
+        }
+        PackageFile file = PackageFile.read(description);
+        if (file.text("task").orElse("instances").equals("instances")) {
+            return Optional.of(Labels.INSTANCES);
+        }
+        // Background is a class too.
+        return Optional.of(file.count("classes") > 2 ? Labels.CLASSES : Labels.AREA);
     }
 
     @Override

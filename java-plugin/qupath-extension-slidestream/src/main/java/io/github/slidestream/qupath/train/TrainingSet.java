@@ -2,91 +2,110 @@ package io.github.slidestream.qupath.train;
 
 import io.github.slidestream.qupath.core.Channels;
 import io.github.slidestream.qupath.core.OpenImage;
-import io.github.slidestream.qupath.core.PixelSize;
-import java.awt.BasicStroke;
-import java.awt.Color;
-import java.awt.Graphics2D;
-import java.awt.RenderingHints;
 import java.awt.geom.AffineTransform;
-import java.awt.geom.Path2D;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Set;
+import java.util.Map;
 import javax.imageio.ImageIO;
 import org.locationtech.jts.geom.Coordinate;
 import org.locationtech.jts.geom.Envelope;
-import org.locationtech.jts.geom.Geometry;
-import org.locationtech.jts.geom.LineString;
-import org.locationtech.jts.geom.Polygon;
+
 
 /**
- * Training images cut from annotated regions: {@code image/} with RGB, {@code label/} with an own number for each object (16 bit)
- * or 255 for regions, {@code index.csv} with the split. All at the model's resolution.
+ * Training images cut from the annotated regions of one or several images: {@code image/} with RGB, {@code label/} with an own
+ * number for each object (16 bit), 255 for areas or the number of the class, {@code index.csv} with the split. All at the model's
+ * resolution.
  */
 public final class TrainingSet {
-    /** Narrower regions hold too little to learn from. */
-    static final int SMALLEST = 96;
-
     /** Wider regions are cut into pieces of this edge. */
     static final int PIECE = 1024;
 
-    private final OpenImage image;
+    private final List<Annotated> images;
     private final Channels channels;
     private final String regionClass;
-    private final Set<String> objectClasses;
-    private final boolean instances;
+    private final List<String> classes;
+    private final Labels labels;
     private final double mpp;
+    private final List<Region> regions = new ArrayList<>();
 
     /**
-     * @param image with the annotations
-     * @param channels for an image that is not RGB, else null
+     * @param images with the annotations
+     * @param channels for images that are not RGB, else null
      * @param regionClass class of the rectangles within which everything is annotated
-     * @param objectClasses classes of the objects; everything else is background
-     * @param instances objects each with its own number, or else regions
+     * @param classes of the objects; everything else is background. With {@link Labels#CLASSES} their order gives the numbers
+     * @param labels what is learnt of them
      * @param mpp of the model, micrometres per pixel
      */
     public TrainingSet(
-            OpenImage image, Channels channels, String regionClass, Set<String> objectClasses, boolean instances, double mpp) {
-        this.image = image;
+            List<Annotated> images, Channels channels, String regionClass, List<String> classes, Labels labels, double mpp) {
+        this.images = images.stream()
+                .filter(one -> one.labelled().stream().anyMatch(object -> object.className().equals(regionClass)))
+                .toList();
         this.channels = channels;
         this.regionClass = regionClass;
-        this.objectClasses = Set.copyOf(objectClasses);
-        this.instances = instances;
+        this.classes = classes.stream().filter(name -> !name.equals(regionClass)).toList();
+        this.labels = labels;
         this.mpp = mpp;
+        int number = 0;
+        for (int i = 0; i < this.images.size(); i++) {
+            Annotated one = this.images.get(i);
+            List<OpenImage.Labelled> found =
+                    one.labelled().stream().filter(object -> object.className().equals(regionClass)).toList();
+            for (int r = 0; r < found.size(); r++) {
+                boolean checks = this.images.size() > 1 ? checks(i, this.images.size()) : checks(r, found.size());
+                regions.add(new Region(one, i, ++number, found.get(r), checks));
+            }
+        }
+    }
+
+    /** A rectangle within which everything is annotated, the {@code number}th of all, from 1. */
+    record Region(Annotated of, int image, int number, OpenImage.Labelled shape, boolean checks) {
+        boolean holds(OpenImage.Labelled object) {
+            Coordinate centre = object.box().centre();
+            return shape.z() == object.z() && shape.t() == object.t() && shape.box().contains(centre);
+        }
     }
 
     /**
      * What there is to learn from.
      *
+     * @param images that have training regions
      * @param regions number of training regions
      * @param objects number of objects whose centre lies in one
      * @param refusal why it cannot be learnt from, with the cure; null if it can
      */
-    public record Survey(int regions, int objects, String refusal) {}
+    public record Survey(int images, int regions, int objects, String refusal) {}
 
     /** @return what there is to learn from */
     public Survey survey() {
-        List<OpenImage.Labelled> regions = regions();
-        List<OpenImage.Labelled> objects = objects();
+        Map<String, Integer> learnt = new HashMap<>();
         int inside = 0;
-        for (OpenImage.Labelled object : objects) {
-            inside += regions.stream().anyMatch(region -> holds(region, object)) ? 1 : 0;
+        for (Annotated one : images) {
+            List<Region> here = regions.stream().filter(region -> region.of() == one).toList();
+            for (OpenImage.Labelled object : objects(one)) {
+                List<Region> around = here.stream().filter(region -> region.holds(object)).toList();
+                inside += around.isEmpty() ? 0 : 1;
+                if (around.stream().anyMatch(region -> !region.checks())) {
+                    learnt.merge(object.className(), 1, Integer::sum);
+                }
+            }
         }
-        return new Survey(regions.size(), inside, refusal(regions, inside));
+        return new Survey(images.size(), regions.size(), inside, refusal(inside, learnt));
     }
 
-    private String refusal(List<OpenImage.Labelled> regions, int inside) {
-        String size = new PixelSize(image.micronsAcross(), image.micronsDown(), mpp).refusal().orElse(null);
-        if (size != null) {
-            return size;
-        }
-        if (objectClasses.isEmpty()) {
+    private String refusal(int inside, Map<String, Integer> learnt) {
+        if (classes.isEmpty()) {
             return "Tick the classes of the objects that the model shall find.";
+        }
+        if (labels == Labels.CLASSES && classes.size() < 2) {
+            return "Tick at least two classes, or let the model find areas of one class.";
         }
         if (regions.size() < 2) {
             return String.format(Locale.ROOT,
@@ -94,25 +113,34 @@ public final class TrainingSet {
                             + "that class, and annotate every object in them.",
                     regions.isEmpty() ? "is no region" : "is 1 region", regionClass);
         }
-        for (int i = 0; i < regions.size(); i++) {
-            Geometry outline = regions.get(i).outline();
-            Envelope box = regions.get(i).box();
-            if (Math.abs(outline.getArea() - box.getArea()) > 0.01 * box.getArea()) {
-                return "Region " + (i + 1) + " of class " + regionClass + " is no rectangle. Draw training regions with the rectangle tool.";
-            }
-            if (Math.min(box.getWidth(), box.getHeight()) / downsample() < SMALLEST) {
-                return String.format(Locale.ROOT,
-                        "Region %d of class %s is %.0f x %.0f µm; %.0f µm are needed on each side. Draw it larger.",
-                        i + 1, regionClass, box.getWidth() * microns(), box.getHeight() * microns(), SMALLEST * mpp);
+        for (Region region : regions) {
+            String refusal = RegionCheck.refusal(region, images.size() > 1, regionClass, mpp);
+            if (refusal != null) {
+                return refusal;
             }
         }
-        return inside == 0
-                ? "No object of the ticked classes lies in a region of class " + regionClass + ". Annotate every object in the regions."
+        if (inside == 0) {
+            return "No object of the ticked classes lies in a region of class " + regionClass + ". Annotate every object in the regions.";
+        }
+        for (String name : classes) {
+            if (labels == Labels.CLASSES && !learnt.containsKey(name)) {
+                return "No object of class " + name + " lies in a region that is learnt from. Annotate some there, or take the tick away.";
+            }
+        }
+        return learnt.isEmpty()
+                ? "All objects lie in the regions for checking (every fifth, or the last of fewer). Annotate objects in the others too."
                 : null;
     }
 
-    /** What was written. */
-    public record Written(int images, int objects, int smallestSide) {}
+    /**
+     * What was written.
+     *
+     * @param images that it comes from
+     * @param pieces of them, each a file
+     * @param objects in the pieces
+     * @param smallestSide of a piece, in pixels
+     */
+    public record Written(int images, int pieces, int objects, int smallestSide) {}
 
     /**
      * Writes the set.
@@ -125,11 +153,10 @@ public final class TrainingSet {
     public Written write(Path folder, java.util.function.BiConsumer<Integer, Integer> told) throws IOException {
         Files.createDirectories(folder.resolve("image"));
         Files.createDirectories(folder.resolve("label"));
-        List<OpenImage.Labelled> regions = regions();
-        List<int[]> pieces = new ArrayList<>();
-        for (int i = 0; i < regions.size(); i++) {
-            for (int[] box : pieces(regions.get(i).box())) {
-                pieces.add(new int[] {i, box[0], box[1], box[2], box[3]});
+        List<Piece> pieces = new ArrayList<>();
+        for (Region region : regions) {
+            for (int[] box : pieces(region)) {
+                pieces.add(new Piece(region, box));
             }
         }
         StringBuilder index = new StringBuilder("file,group,split\n");
@@ -137,59 +164,53 @@ public final class TrainingSet {
         int smallest = Integer.MAX_VALUE;
         for (int p = 0; p < pieces.size(); p++) {
             told.accept(p, pieces.size());
-            int[] piece = pieces.get(p);
-            OpenImage.Labelled region = regions.get(piece[0]);
-            int[] box = {piece[1], piece[2], piece[3], piece[4]};
-            BufferedImage pixels = image.read(box, downsample(), channels, region.z(), region.t());
+            Region region = pieces.get(p).region();
+            int[] box = pieces.get(p).box();
+            BufferedImage pixels = region.of().image().read(box, downsample(region), channels, region.shape().z(), region.shape().t());
             Painted painted = paint(box, pixels.getWidth(), pixels.getHeight(), region);
-            String name = String.format(Locale.ROOT, "region-%03d-%03d.png", piece[0] + 1, p + 1);
+            String name = String.format(Locale.ROOT, "region-%03d-%03d.png", region.number(), p + 1);
+            String group = images.size() > 1 ? "image-" + (region.image() + 1) : "region-" + region.number();
             save(pixels, folder.resolve("image").resolve(name));
             save(painted.mask, folder.resolve("label").resolve(name));
-            index.append(name).append(",region-").append(piece[0] + 1).append(',').append(split(piece[0], regions.size())).append('\n');
+            index.append(name).append(',').append(group).append(',').append(region.checks() ? "val" : "train").append('\n');
             objects += painted.objects;
             smallest = Math.min(smallest, Math.min(pixels.getWidth(), pixels.getHeight()));
         }
         told.accept(pieces.size(), pieces.size());
         Files.writeString(folder.resolve("index.csv"), index);
-        return new Written(pieces.size(), objects, smallest);
+        return new Written(images.size(), pieces.size(), objects, smallest);
     }
 
-    /** Every fifth region checks, the last one at least. */
-    static String split(int region, int regions) {
-        return region % 5 == 4 || (regions < 5 && region == regions - 1) ? "val" : "train";
+    private record Piece(Region region, int[] box) {}
+
+    /** Every fifth one checks, the last one at least: an image if there are several, else a region. */
+    static boolean checks(int one, int of) {
+        return one % 5 == 4 || (of < 5 && one == of - 1);
     }
 
-    private List<OpenImage.Labelled> regions() {
-        return image.labelled().stream().filter(one -> one.className().equals(regionClass)).toList();
-    }
-
-    private List<OpenImage.Labelled> objects() {
-        return image.labelled().stream()
-                .filter(one -> objectClasses.contains(one.className()) && !one.className().equals(regionClass))
+    /** Larger ones first: where two overlap, the smaller one is the one on top. */
+    private List<OpenImage.Labelled> objects(Annotated one) {
+        return one.labelled().stream()
+                .filter(object -> classes.contains(object.className()))
+                .sorted(Comparator.comparingDouble((OpenImage.Labelled object) -> -object.box().getArea()))
                 .toList();
     }
 
-    private static boolean holds(OpenImage.Labelled region, OpenImage.Labelled object) {
-        Coordinate centre = object.box().centre();
-        return region.z() == object.z() && region.t() == object.t() && region.box().contains(centre);
-    }
-
-    private double microns() {
-        return new PixelSize(image.micronsAcross(), image.micronsDown(), mpp).microns();
-    }
-
-    private double downsample() {
-        return mpp / microns();
+    private double downsample(Region region) {
+        return mpp / RegionCheck.microns(region, mpp);
     }
 
     /** Left, top, width, height in image pixels, of about equal pieces. */
-    private List<int[]> pieces(Envelope box) {
+    private List<int[]> pieces(Region region) {
+        Envelope box = region.shape().box();
+        OpenImage image = region.of().image();
+        double downsample = downsample(region);
         int x0 = (int) Math.max(0, Math.round(box.getMinX()));
         int y0 = (int) Math.max(0, Math.round(box.getMinY()));
         int x1 = (int) Math.min(image.width(), Math.round(box.getMaxX()));
         int y1 = (int) Math.min(image.height(), Math.round(box.getMaxY()));
-        int across = (int) Math.ceil((x1 - x0) / downsample() / PIECE);
-        int down = (int) Math.ceil((y1 - y0) / downsample() / PIECE);
+        int across = (int) Math.ceil((x1 - x0) / downsample / PIECE);
+        int down = (int) Math.ceil((y1 - y0) / downsample / PIECE);
         List<int[]> pieces = new ArrayList<>();
         for (int j = 0; j < down; j++) {
             for (int i = 0; i < across; i++) {
@@ -205,79 +226,27 @@ public final class TrainingSet {
 
     private record Painted(BufferedImage mask, int objects) {}
 
-    private Painted paint(int[] box, int width, int height, OpenImage.Labelled region) {
+    private Painted paint(int[] box, int width, int height, Region region) {
         BufferedImage mask = new BufferedImage(width, height, BufferedImage.TYPE_USHORT_GRAY);
         AffineTransform place = AffineTransform.getScaleInstance((double) width / box[2], (double) height / box[3]);
         place.translate(-box[0], -box[1]);
         Envelope frame = new Envelope(box[0], box[0] + box[2], box[1], box[1] + box[3]);
         BufferedImage one = new BufferedImage(width, height, BufferedImage.TYPE_BYTE_BINARY);
-        short number = 0;
-        for (OpenImage.Labelled object : objects()) {
+        int number = 0;
+        for (OpenImage.Labelled object : objects(region.of())) {
             Envelope extent = object.box();
-            if (object.z() != region.z() || object.t() != region.t() || !extent.intersects(frame)) {
+            if (object.z() != region.shape().z() || object.t() != region.shape().t() || !extent.intersects(frame)) {
                 continue;
             }
             number++;
-            fill(one, shape(object.outline()).createTransformedShape(place), mask, instances ? number : (short) 255);
+            int level = switch (labels) {
+                case INSTANCES -> number;
+                case AREA -> 255;
+                case CLASSES -> 1 + classes.indexOf(object.className());
+            };
+            Polygons.fill(one, Polygons.shape(object.outline()).createTransformedShape(place), mask, level);
         }
-        return new Painted(instances ? mask : bytes(mask), number);
-    }
-
-    /** Sets the pixels whose centre lies in the shape: rendered alone first, since a grey level drawn by colour is not exact. */
-    private static void fill(BufferedImage scratch, java.awt.Shape shape, BufferedImage mask, short value) {
-        java.awt.Rectangle box = shape.getBounds();
-        box.grow(1, 1);
-        box = box.intersection(new java.awt.Rectangle(mask.getWidth(), mask.getHeight()));
-        if (box.isEmpty()) {
-            return;
-        }
-        Graphics2D graphics = scratch.createGraphics();
-        graphics.setRenderingHint(RenderingHints.KEY_STROKE_CONTROL, RenderingHints.VALUE_STROKE_PURE);
-        graphics.setStroke(new BasicStroke(0));
-        graphics.setColor(Color.BLACK);
-        graphics.fill(box);
-        graphics.setColor(Color.WHITE);
-        graphics.fill(shape);
-        graphics.dispose();
-        for (int y = box.y; y < box.y + box.height; y++) {
-            for (int x = box.x; x < box.x + box.width; x++) {
-                if (scratch.getRaster().getSample(x, y, 0) != 0) {
-                    mask.getRaster().setSample(x, y, 0, value);
-                }
-            }
-        }
-    }
-
-    private static BufferedImage bytes(BufferedImage mask) {
-        BufferedImage small = new BufferedImage(mask.getWidth(), mask.getHeight(), BufferedImage.TYPE_BYTE_GRAY);
-        for (int y = 0; y < mask.getHeight(); y++) {
-            for (int x = 0; x < mask.getWidth(); x++) {
-                small.getRaster().setSample(x, y, 0, mask.getRaster().getSample(x, y, 0));
-            }
-        }
-        return small;
-    }
-
-    private static Path2D shape(Geometry outline) {
-        Path2D path = new Path2D.Double(Path2D.WIND_EVEN_ODD);
-        for (int i = 0; i < outline.getNumGeometries(); i++) {
-            if (outline.getGeometryN(i) instanceof Polygon polygon) {
-                trace(path, polygon.getExteriorRing());
-                for (int hole = 0; hole < polygon.getNumInteriorRing(); hole++) {
-                    trace(path, polygon.getInteriorRingN(hole));
-                }
-            }
-        }
-        return path;
-    }
-
-    private static void trace(Path2D path, LineString ring) {
-        Coordinate[] points = ring.getCoordinates();
-        path.moveTo(points[0].x, points[0].y);
-        for (int i = 1; i < points.length; i++) {
-            path.lineTo(points[i].x, points[i].y);
-        }
-        path.closePath();
+        return new Painted(labels == Labels.INSTANCES ? mask : Polygons.bytes(mask), number);
     }
 
     private static void save(BufferedImage picture, Path file) throws IOException {

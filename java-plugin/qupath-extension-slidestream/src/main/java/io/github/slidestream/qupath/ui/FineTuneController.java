@@ -7,16 +7,19 @@ import io.github.slidestream.qupath.engine.CancelledException;
 import io.github.slidestream.qupath.engine.Device;
 import io.github.slidestream.qupath.engine.Engine;
 import io.github.slidestream.qupath.engine.EngineException;
+import io.github.slidestream.qupath.train.Annotated;
 import io.github.slidestream.qupath.train.FineTuneRun;
+import io.github.slidestream.qupath.train.FineTuneScript;
+import io.github.slidestream.qupath.train.Labels;
+import io.github.slidestream.qupath.train.ObjectClass;
 import io.github.slidestream.qupath.train.TrainSettings;
 import io.github.slidestream.qupath.train.TrainStart;
 import io.github.slidestream.qupath.train.TrainingSet;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.LinkedHashSet;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import javafx.application.Platform;
@@ -38,7 +41,10 @@ public final class FineTuneController {
     @FXML private FlowPane classes;
     @FXML private TextField objectName;
     @FXML private RadioButton instances;
-    @FXML private RadioButton regions;
+    @FXML private RadioButton area;
+    @FXML private RadioButton each;
+    @FXML private CheckBox project;
+    @FXML private Label projectNote;
     @FXML private Label survey;
     @FXML private TextField name;
     @FXML private TextField length;
@@ -53,7 +59,8 @@ public final class FineTuneController {
     private final TrainingView view = new TrainingView("finetune");
     private final Consumer<String> made;
     private TrainSettings asked;
-    private OpenImage runImage;
+    private List<Annotated> runImages;
+    private final OtherImages others;
     private String startProblem;
 
     /**
@@ -70,6 +77,7 @@ public final class FineTuneController {
         this.choice = new ModelChoice(engine::get, background);
         this.run = new RunBox(engine::get, background, this::refusal);
         this.made = made;
+        this.others = new OtherImages(workbench, background, this::refresh);
     }
 
     /** @return the dialog's content */
@@ -81,6 +89,7 @@ public final class FineTuneController {
     public void reload() {
         choice.load(settings.models(), this::listed);
         reread();
+        lookAtOthers();
     }
 
     @FXML
@@ -98,9 +107,11 @@ public final class FineTuneController {
             if (now != null) {
                 settings.regionClass.set(now);
             }
-            changed.run();
+            lookAtOthers();
         });
-        instances.selectedProperty().addListener((any, before, now) -> changed.run());
+        List.of(instances, area, each).forEach(button -> button.selectedProperty().addListener((any, before, now) -> changed.run()));
+        objectName.disableProperty().bind(each.selectedProperty());
+        project.selectedProperty().addListener((any, before, now) -> lookAtOthers());
         List.of(objectName, name, length).forEach(field -> field.textProperty().addListener((any, before, now) -> changed.run()));
         unit.valueProperty().addListener((any, before, now) -> changed.run());
         run.use(this::work, this::stateChanged);
@@ -123,7 +134,7 @@ public final class FineTuneController {
     private void started(TrainStart start) {
         if (start != null) {
             try {
-                (start.instances() ? instances : regions).setSelected(true);
+                select(start.labels().orElse(labels()));
             } catch (IOException error) {
                 startProblem = error.getMessage();
             }
@@ -131,10 +142,31 @@ public final class FineTuneController {
         refresh();
     }
 
+    private void select(Labels labels) {
+        (labels == Labels.INSTANCES ? instances : labels == Labels.AREA ? area : each).setSelected(true);
+    }
+
+    private Labels labels() {
+        return instances.isSelected() ? Labels.INSTANCES : area.isSelected() ? Labels.AREA : Labels.CLASSES;
+    }
+
+    private void lookAtOthers() {
+        others.look(project.isSelected() ? regionClass.getValue() : null);
+        refresh();
+    }
+
+    /** The open image's annotations as they are now, and those of the project's other images if they are asked for. */
+    private List<Annotated> annotated(OpenImage image) {
+        List<Annotated> all = new ArrayList<>();
+        all.add(new Annotated(image));
+        all.addAll(others.images());
+        return all;
+    }
+
     /** The classes of the open image may have changed. */
     private void reread() {
         List<String> names = workbench.classes();
-        Set<String> ticked = ticked();
+        List<String> ticked = ticked();
         List<String> shown = classes.getChildren().stream().map(box -> ((CheckBox) box).getText()).toList();
         String region = regionClass.getValue() == null ? settings.regionClass.get() : regionClass.getValue();
         List<String> objects = names.stream().filter(one -> !one.equals(region)).toList();
@@ -156,15 +188,15 @@ public final class FineTuneController {
     }
 
     private void tick() {
-        Set<String> ticked = ticked();
+        List<String> ticked = ticked();
         if (ticked.size() == 1) {
-            objectName.setText(ticked.iterator().next());
+            objectName.setText(ticked.get(0));
         }
         refresh();
     }
 
-    private Set<String> ticked() {
-        Set<String> ticked = new LinkedHashSet<>();
+    private List<String> ticked() {
+        List<String> ticked = new ArrayList<>();
         classes.getChildren().forEach(box -> {
             if (((CheckBox) box).isSelected()) {
                 ticked.add(((CheckBox) box).getText());
@@ -179,6 +211,8 @@ public final class FineTuneController {
 
     private Optional<String> refusal() {
         survey.setText("");
+        projectNote.setText(others.note());
+        Pane.show(projectNote, !others.note().isEmpty());
         if (run.state().isBusy()) {
             return Optional.of(Strings.get("run.busy"));
         }
@@ -192,6 +226,9 @@ public final class FineTuneController {
         if (!image.isRgb()) {
             return Optional.of(Strings.get("finetune.rgb"));
         }
+        if (others.looking()) {
+            return Optional.of(Strings.get("finetune.looking"));
+        }
         if (startProblem != null || from.getValue() == null) {
             return Optional.of(startProblem == null ? Strings.get("finetune.choose") : startProblem);
         }
@@ -203,15 +240,15 @@ public final class FineTuneController {
         }
         try {
             TrainingSet.Survey found = new TrainingSet(
-                    image, null, regionClass.getValue(), ticked(), instances.isSelected(), from.getValue().mpp()).survey();
-            survey.setText(Strings.get("finetune.survey", found.regions(), found.objects()));
+                    annotated(image), null, regionClass.getValue(), ticked(), labels(), from.getValue().mpp()).survey();
+            survey.setText(Strings.get("finetune.survey", found.regions(), found.objects(), found.images()));
             if (found.refusal() != null) {
                 return Optional.of(found.refusal());
             }
         } catch (IOException error) {
             return Optional.of(error.getMessage());
         }
-        if (objectName.getText().isBlank()) {
+        if (labels() != Labels.CLASSES && objectName.getText().isBlank()) {
             return Optional.of(Strings.get("finetune.object"));
         }
         String bad = TrainSettings.nameRefusal(name.getText().strip(), settings.models());
@@ -235,16 +272,21 @@ public final class FineTuneController {
 
     private void stateChanged() {
         if (run.state() == RunState.RUNNING) {
-            runImage = workbench.image();
+            others.hold();
+            runImages = annotated(workbench.image());
             view.clear();
-            asked = new TrainSettings(name.getText().strip(), from.getValue(), regionClass.getValue(), ticked(),
-                    objectName.getText().strip(), instances.isSelected(), length(), device.getValue().name(), settings.threads.get(),
-                    null, settings.models(), settings.runs());
+            List<ObjectClass> objects = ticked().stream().map(one -> new ObjectClass(one, workbench.color(one))).toList();
+            asked = new TrainSettings(name.getText().strip(), from.getValue(), regionClass.getValue(), objects,
+                    objectName.getText().strip(), labels(), length(), device.getValue().name(), settings.threads.get(), null,
+                    settings.models(), settings.runs());
+        } else if (!run.state().isBusy()) {
+            others.release();
         }
     }
 
     private String work(Engine engine, Cancel cancel) throws EngineException, CancelledException {
-        Path folder = new FineTuneRun(engine, runImage, asked).run(view.watcher(run, Strings.get("unit.steps")), cancel);
+        Path folder = new FineTuneRun(engine, runImages, asked).run(view.watcher(run, Strings.get("unit.steps")), cancel);
+        runImages.get(0).image().remember(Strings.get("finetune.step", asked.name()), FineTuneScript.line(asked, runImages.size() > 1));
         String model = asked.name();
         Platform.runLater(() -> {
             settings.model.set(model);

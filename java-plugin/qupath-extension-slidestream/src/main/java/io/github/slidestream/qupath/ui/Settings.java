@@ -1,5 +1,6 @@
 package io.github.slidestream.qupath.ui;
 
+import io.github.slidestream.qupath.train.Folders;
 import java.nio.file.Path;
 import javafx.beans.property.IntegerProperty;
 import javafx.beans.property.StringProperty;
@@ -48,7 +49,6 @@ public final class Settings {
 
     /** @param store keeps them */
     public Settings(Store store) {
-        Path home = Path.of(System.getProperty("user.home"), ".local", "share", "slidestream");
         model = store.text("slidestream.model", "he-nuclei");
         device = store.text("slidestream.device", "auto");
         where = store.text("slidestream.where", "selected");
@@ -57,9 +57,9 @@ public final class Settings {
         tile = store.number("slidestream.tile", 0);
         halo = store.number("slidestream.halo", -1);
         regionClass = store.text("slidestream.regionClass", "Region*");
-        modelFolder = store.text("slidestream.modelFolder", home.resolve("models").toString());
+        modelFolder = store.text("slidestream.modelFolder", Folders.MODELS.toString());
         program = store.text("slidestream.program", "");
-        runFolder = store.text("slidestream.runFolder", home.resolve("runs").toString());
+        runFolder = store.text("slidestream.runFolder", Folders.RUNS.toString());
     }
 
     /** @return folder with the user's packages */

@@ -4,6 +4,7 @@ import io.github.slidestream.qupath.core.FoundObject;
 import io.github.slidestream.qupath.core.OpenImage;
 import io.github.slidestream.qupath.core.SlideRoute;
 import io.github.slidestream.qupath.engine.LoadedModel;
+import io.github.slidestream.qupath.train.Annotated;
 import io.github.slidestream.qupath.train.PretrainRun;
 import io.github.slidestream.qupath.train.ReviewQueue;
 import java.util.List;
@@ -22,6 +23,34 @@ public interface Workbench {
 
     /** @return names of the classes in QuPath's list, those of the open image's objects included; sorted */
     List<String> classes();
+
+    /**
+     * @param className a class of QuPath
+     * @return its colour, as 0xRRGGBB
+     */
+    int color(String className);
+
+    /**
+     * The project's other images that have regions of a class, with what was annotated in them when they were last saved; not on
+     * JavaFX's thread. Whoever asks closes them.
+     *
+     * @param regionClass class of the regions
+     * @return the images, and the reasons why others cannot be opened
+     */
+    Others others(String regionClass);
+
+    /**
+     * Other images of a project.
+     *
+     * @param images with their annotations
+     * @param problems one line for each image that cannot be opened
+     */
+    record Others(List<Annotated> images, List<String> problems) implements AutoCloseable {
+        @Override
+        public void close() {
+            images.forEach(one -> one.image().close());
+        }
+    }
 
     /**
      * Shows objects that are not in the hierarchy yet; any thread.

@@ -18,7 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -73,14 +73,14 @@ class TrainRunTest {
     }
 
     private TrainSettings settings(TrainSettings.Length length) {
-        return new TrainSettings("mine", start, "Region*", Set.of("Tumour"), "Tumour", true, length, "cpu", 1, null,
+        return new TrainSettings("mine", start, "Region*", List.of(new ObjectClass("Tumour", 0xc80000)), "Tumour", Labels.INSTANCES, length, "cpu", 1, null,
                 folder.resolve("models"), folder.resolve("runs"));
     }
 
     @Test
     void aTrainingEndsWithThePackageInTheUsersFolder() throws Exception {
         List<List<Epochs.Row>> curves = new ArrayList<>();
-        Path made = new FineTuneRun(engine, image, settings(new TrainSettings.Epochs(3))).run(new FineTuneRun.Watcher() {
+        Path made = new FineTuneRun(engine, List.of(new Annotated(image)), settings(new TrainSettings.Epochs(3))).run(new FineTuneRun.Watcher() {
             @Override
             public void epochs(List<Epochs.Row> rows) {
                 curves.add(rows);
@@ -95,7 +95,7 @@ class TrainRunTest {
         }
         assertEquals(start.source().toString(), engine.trainings.get(0).from());
         String toml = Files.readString(engine.trainings.get(0).configuration());
-        for (String line : List.of("name = \"mine\"", "labels = \"instances\"", "split = \"split\"", "mpp = 0.5", "tile_px = 640",
+        for (String line : List.of("name = \"mine\"", "labels = \"instances\"", "color = [200, 0, 0]", "sheet_every = 1", "split = \"split\"", "mpp = 0.5", "tile_px = 640",
                 "range = [-1.0, 1.0]", "crop_px = 96", "epochs = 3", "foreground_threshold = 0.4")) {
             assertTrue(toml.contains(line + "\n"), line + " in\n" + toml);
         }
@@ -103,7 +103,7 @@ class TrainRunTest {
 
     @Test
     void minutesAreMeasuredWithOneEpoch() throws Exception {
-        new FineTuneRun(engine, image, settings(new TrainSettings.Minutes(0.001))).run(new FineTuneRun.Watcher() {}, new Cancel());
+        new FineTuneRun(engine, List.of(new Annotated(image)), settings(new TrainSettings.Minutes(0.001))).run(new FineTuneRun.Watcher() {}, new Cancel());
         assertEquals(2, engine.trainings.size());
         assertTrue(Files.readString(engine.trainings.get(0).configuration()).contains("epochs = 1\n"));
     }
@@ -111,7 +111,7 @@ class TrainRunTest {
     @Test
     void aStoppedTrainingLeavesNoPackage() {
         Cancel cancel = new Cancel();
-        assertThrows(CancelledException.class, () -> new FineTuneRun(engine, image, settings(new TrainSettings.Epochs(3))).run(
+        assertThrows(CancelledException.class, () -> new FineTuneRun(engine, List.of(new Annotated(image)), settings(new TrainSettings.Epochs(3))).run(
                 new FineTuneRun.Watcher() {
                     @Override
                     public void epochs(List<Epochs.Row> rows) {
@@ -124,7 +124,7 @@ class TrainRunTest {
     @Test
     void namesThatAreTakenOrNoNamesAreRefused() throws IOException {
         Files.createDirectories(folder.resolve("models").resolve("mine"));
-        String message = assertThrows(EngineException.class, () -> new FineTuneRun(engine, image, settings(new TrainSettings.Epochs(1)))
+        String message = assertThrows(EngineException.class, () -> new FineTuneRun(engine, List.of(new Annotated(image)), settings(new TrainSettings.Epochs(1)))
                 .run(new FineTuneRun.Watcher() {}, new Cancel())).getMessage();
         assertTrue(message.contains("mine") && message.contains("another name"), message);
         assertTrue(TrainSettings.nameRefusal("../x", folder).contains("letters"));
@@ -152,7 +152,8 @@ class TrainRunTest {
         List<TrainStart> all = TrainStart.list(List.of(known, engine.models.get(1)), folder.resolve("runs"));
         assertEquals(List.of("he-nuclei", "my-slides (pre-trained on slides)"), all.stream().map(TrainStart::label).toList());
         assertEquals(1.0, all.get(1).mpp());
-        assertTrue(all.get(1).instances());
+        assertEquals(Optional.empty(), all.get(1).labels());
+        assertEquals(Optional.of(Labels.INSTANCES), all.get(0).labels());
     }
 
     @Test

@@ -2,7 +2,7 @@ package io.github.slidestream.qupath.train;
 
 import static io.github.slidestream.qupath.FakeImage.box;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.slidestream.qupath.FakeImage;
@@ -13,7 +13,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Set;
+import java.util.OptionalDouble;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -43,14 +43,14 @@ class TrainingSetTest {
         image.labelled.add(new Labelled(name, outline, 0, 0));
     }
 
-    private TrainingSet set(boolean instances, String... classes) {
-        return new TrainingSet(image, null, "Region*", Set.of(classes), instances, 0.5);
+    private TrainingSet set(Labels labels, String... classes) {
+        return new TrainingSet(List.of(new Annotated(image)), null, "Region*", List.of(classes), labels, 0.5);
     }
 
     @Test
     void imagesAndNumbersLieWhereTheRegionsDo() throws IOException {
-        TrainingSet.Written written = set(true, "Tumour").write(folder, (done, total) -> {});
-        assertEquals(new TrainingSet.Written(2, 3, 150), written);
+        TrainingSet.Written written = set(Labels.INSTANCES, "Tumour").write(folder, (done, total) -> {});
+        assertEquals(new TrainingSet.Written(1, 2, 3, 150), written);
         BufferedImage picture = ImageIO.read(new File(folder.toFile(), "image/region-001-001.png"));
         BufferedImage mask = ImageIO.read(new File(folder.toFile(), "label/region-001-001.png"));
         assertEquals(150, picture.getWidth());
@@ -71,7 +71,7 @@ class TrainingSetTest {
 
     @Test
     void anObjectThatLeavesItsRegionIsCutThere() throws IOException {
-        set(true, "Tumour").write(folder, (done, total) -> {});
+        set(Labels.INSTANCES, "Tumour").write(folder, (done, total) -> {});
         BufferedImage mask = ImageIO.read(new File(folder.toFile(), "label/region-002-002.png"));
         assertEquals(1, mask.getRaster().getSample(199, 55, 0));
         assertEquals(0, mask.getRaster().getSample(189, 55, 0));
@@ -79,7 +79,7 @@ class TrainingSetTest {
 
     @Test
     void regionsBecomeOneMaskOfBytes() throws IOException {
-        set(false, "Tumour", "Other").write(folder, (done, total) -> {});
+        set(Labels.AREA, "Tumour", "Other").write(folder, (done, total) -> {});
         BufferedImage mask = ImageIO.read(new File(folder.toFile(), "label/region-001-001.png"));
         assertEquals(8, mask.getColorModel().getPixelSize());
         assertEquals(255, mask.getRaster().getSample(10, 20, 0));
@@ -92,7 +92,7 @@ class TrainingSetTest {
         region(box(0, 0, 300, 300));
         region(box(400, 0, 300, 300));
         object("Tumour", box(100, 100, 100, 100).difference(box(140, 140, 20, 20)));
-        set(true, "Tumour").write(folder, (done, total) -> {});
+        set(Labels.INSTANCES, "Tumour").write(folder, (done, total) -> {});
         BufferedImage mask = ImageIO.read(new File(folder.toFile(), "label/region-001-001.png"));
         assertEquals(1, mask.getRaster().getSample(60, 60, 0));
         assertEquals(0, mask.getRaster().getSample(75, 75, 0));
@@ -103,40 +103,102 @@ class TrainingSetTest {
         image.labelled.clear();
         region(box(0, 0, 1000, 800));
         region(box(0, 0, 300, 300));
-        TrainingSet.Written written = new TrainingSet(image, null, "Region*", Set.of("Tumour"), true, 0.25 * 0.8)
+        TrainingSet.Written written = new TrainingSet(List.of(new Annotated(image)), null, "Region*", List.of("Tumour"), Labels.INSTANCES, 0.25 * 0.8)
                 .write(folder, (done, total) -> {});
-        assertEquals(3, written.images());
+        assertEquals(3, written.pieces());
         assertEquals(2, Files.readAllLines(folder.resolve("index.csv")).stream().filter(line -> line.contains("region-1,")).count());
     }
 
     @Test
     void surveysCountWhatLiesInRegions() {
-        assertEquals(new TrainingSet.Survey(2, 2, null), set(true, "Tumour").survey());
-        assertEquals(new TrainingSet.Survey(2, 3, null), set(true, "Tumour", "Other").survey());
-        assertTrue(set(true, "Stroma").survey().refusal().contains("ticked classes"));
-        assertTrue(set(true).survey().refusal().contains("Tick"));
+        assertEquals(new TrainingSet.Survey(1, 2, 2, null), set(Labels.INSTANCES, "Tumour").survey());
+        assertEquals(new TrainingSet.Survey(1, 2, 3, null), set(Labels.INSTANCES, "Tumour", "Other").survey());
+        assertTrue(set(Labels.INSTANCES, "Stroma").survey().refusal().contains("ticked classes"));
+        assertTrue(set(Labels.INSTANCES).survey().refusal().contains("Tick"));
     }
 
     @Test
     void badRegionsAreRefusedWithTheirNumber() {
         region(box(0, 500, 100, 300));
-        assertTrue(set(true, "Tumour").survey().refusal().contains("Region 3"), set(true, "Tumour").survey().refusal());
+        assertTrue(set(Labels.INSTANCES, "Tumour").survey().refusal().contains("Region 3"), set(Labels.INSTANCES, "Tumour").survey().refusal());
         image.labelled.remove(image.labelled.size() - 1);
         region(box(0, 500, 300, 300).difference(box(0, 500, 100, 100)));
-        assertTrue(set(true, "Tumour").survey().refusal().contains("no rectangle"));
+        assertTrue(set(Labels.INSTANCES, "Tumour").survey().refusal().contains("no rectangle"));
         image.labelled.removeIf(one -> one.className().equals("Region*"));
-        assertTrue(set(true, "Tumour").survey().refusal().contains("no region"));
+        assertTrue(set(Labels.INSTANCES, "Tumour").survey().refusal().contains("no region"));
         region(box(100, 100, 300, 300));
-        assertTrue(set(true, "Tumour").survey().refusal().contains("one to check on"));
-        assertNull(new TrainingSet.Survey(1, 1, null).refusal());
+        assertTrue(set(Labels.INSTANCES, "Tumour").survey().refusal().contains("one to check on"));
     }
 
     @Test
     void everyFifthRegionChecksAndTheLastOfFew() {
-        assertEquals("val", TrainingSet.split(1, 2));
-        assertEquals("train", TrainingSet.split(0, 2));
-        assertEquals("val", TrainingSet.split(4, 10));
-        assertEquals("train", TrainingSet.split(5, 10));
-        assertEquals("val", TrainingSet.split(9, 10));
+        assertTrue(TrainingSet.checks(1, 2));
+        assertFalse(TrainingSet.checks(0, 2));
+        assertTrue(TrainingSet.checks(4, 10));
+        assertFalse(TrainingSet.checks(5, 10));
+        assertTrue(TrainingSet.checks(9, 10));
+    }
+
+    @Test
+    void eachClassHasItsLevelAndTheSmallerObjectLiesOnTop() throws IOException {
+        image.labelled.clear();
+        region(box(0, 0, 300, 300));
+        region(box(400, 0, 300, 300));
+        object("Stroma", box(20, 20, 40, 40));
+        object("Tumour", box(0, 0, 200, 200));
+        object("Other", box(210, 210, 40, 40));
+        set(Labels.CLASSES, "Stroma", "Tumour").write(folder, (done, total) -> {});
+        BufferedImage mask = ImageIO.read(new File(folder.toFile(), "label/region-001-001.png"));
+        assertEquals(8, mask.getColorModel().getPixelSize());
+        assertEquals(1, mask.getRaster().getSample(15, 15, 0), "stroma on tumour, though it comes first");
+        assertEquals(2, mask.getRaster().getSample(50, 50, 0));
+        assertEquals(0, mask.getRaster().getSample(110, 110, 0));
+    }
+
+    @Test
+    void aClassThatNothingTeachesIsNamed() {
+        assertTrue(set(Labels.CLASSES, "Tumour").survey().refusal().contains("at least two"));
+        String refusal = set(Labels.CLASSES, "Tumour", "Stroma").survey().refusal();
+        assertTrue(refusal.contains("class Stroma") && refusal.contains("learnt from"), refusal);
+        image.labelled.removeIf(one -> one.box().getMinX() < 500 && one.className().equals("Tumour"));
+        object("Tumour", box(600, 500, 40, 40));
+        assertTrue(set(Labels.INSTANCES, "Tumour").survey().refusal().contains("regions for checking"));
+    }
+
+    @Test
+    void severalImagesAreHeldOutWhole() throws IOException {
+        FakeImage second = new FakeImage();
+        second.name = "b.svs";
+        second.microns = OptionalDouble.of(0.5);
+        second.labelled.add(new Labelled("Region*", box(0, 0, 200, 200), 0, 0));
+        second.labelled.add(new Labelled("Tumour", box(20, 40, 20, 20), 0, 0));
+        FakeImage without = new FakeImage();
+        without.labelled.add(new Labelled("Tumour", box(20, 40, 20, 20), 0, 0));
+        List<Annotated> all = List.of(new Annotated(image), new Annotated(without), new Annotated(second));
+        TrainingSet set = new TrainingSet(all, null, "Region*", List.of("Tumour"), Labels.INSTANCES, 0.5);
+        assertEquals(new TrainingSet.Survey(2, 3, 3, null), set.survey());
+        set.write(folder, (done, total) -> {});
+        assertEquals(List.of("file,group,split", "region-001-001.png,image-1,train", "region-002-002.png,image-1,train",
+                "region-003-003.png,image-2,val"), Files.readAllLines(folder.resolve("index.csv")));
+        BufferedImage mask = ImageIO.read(new File(folder.toFile(), "label/region-003-003.png"));
+        assertEquals(200, mask.getWidth(), "each image at its own pixel size");
+        assertEquals(1, mask.getRaster().getSample(20, 40, 0));
+        second.microns = OptionalDouble.empty();
+        assertTrue(set.survey().refusal().startsWith("b.svs: "), set.survey().refusal());
+    }
+
+    @Test
+    void eachPlaneHasItsOwnObjects() throws IOException {
+        image.labelled.clear();
+        image.labelled.add(new Labelled("Region*", box(0, 0, 200, 200), 1, 0));
+        image.labelled.add(new Labelled("Region*", box(0, 0, 200, 200), 1, 2));
+        image.labelled.add(new Labelled("Tumour", box(20, 20, 40, 40), 1, 0));
+        image.labelled.add(new Labelled("Tumour", box(100, 100, 40, 40), 0, 0));
+        set(Labels.AREA, "Tumour").write(folder, (done, total) -> {});
+        BufferedImage mask = ImageIO.read(new File(folder.toFile(), "label/region-001-001.png"));
+        assertEquals(255, mask.getRaster().getSample(20, 20, 0));
+        assertEquals(0, mask.getRaster().getSample(60, 60, 0), "another slice's object");
+        BufferedImage other = ImageIO.read(new File(folder.toFile(), "label/region-002-002.png"));
+        assertEquals(0, other.getRaster().getSample(20, 20, 0), "another time's object");
     }
 }

@@ -5,6 +5,7 @@ import io.github.slidestream.qupath.core.FoundObject;
 import io.github.slidestream.qupath.core.OpenImage;
 import io.github.slidestream.qupath.core.SlideRoute;
 import io.github.slidestream.qupath.engine.LoadedModel;
+import io.github.slidestream.qupath.train.Annotated;
 import io.github.slidestream.qupath.train.PretrainRun;
 import io.github.slidestream.qupath.train.ReviewQueue;
 import java.nio.file.Path;
@@ -44,6 +45,19 @@ final class FakeWorkbench implements Workbench {
     @Override
     public List<String> classes() {
         return List.of("Immune cells", "Necrosis", "Other", "Region*", "Stroma", "Tumor");
+    }
+
+    final List<FakeImage> others = new ArrayList<>();
+    final List<String> unreadable = new ArrayList<>();
+
+    @Override
+    public int color(String className) {
+        return className.equals("Tumor") ? 0xc80000 : 0x96c896;
+    }
+
+    @Override
+    public Others others(String regionClass) {
+        return new Others(others.stream().map(Annotated::new).toList(), List.copyOf(unreadable));
     }
 
     @Override

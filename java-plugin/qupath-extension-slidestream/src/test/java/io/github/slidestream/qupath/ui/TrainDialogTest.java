@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.slidestream.qupath.FakeImage;
 import io.github.slidestream.qupath.core.OpenImage.Labelled;
 import io.github.slidestream.qupath.engine.ModelCard;
 import io.github.slidestream.qupath.train.Packages;
@@ -16,6 +17,7 @@ import java.util.concurrent.CountDownLatch;
 import javafx.scene.Parent;
 import javafx.scene.chart.LineChart;
 import javafx.scene.control.CheckBox;
+import javafx.scene.control.RadioButton;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -118,5 +120,66 @@ class TrainDialogTest extends DialogTest {
         until(() -> text("result").equals("Stopped."));
         assertFalse(Files.exists(FOLDER.resolve("models/nuclei-lab4")));
         assertTrue(made.isEmpty());
+    }
+
+    @Test
+    void classesByThemselvesOnSeveralImages() throws Exception {
+        annotate();
+        FakeImage other = new FakeImage();
+        other.name = "CMU-2.svs";
+        other.labelled.add(new Labelled("Region*", box(0, 0, 300, 300), 0, 0));
+        other.labelled.add(new Labelled("Stroma", box(50, 50, 40, 40), 0, 0));
+        fx(() -> {
+            workbench.image.labelled.add(new Labelled("Stroma", box(150, 150, 40, 40), 0, 0));
+            workbench.others.add(other);
+            workbench.unreadable.add("CMU-3.svs: no such file");
+            workbench.changed();
+        });
+        tick("Tumor");
+        fx(() -> ((RadioButton) lookup("#each").query()).setSelected(true));
+        assertTrue(text("reason").contains("at least two classes"), text("reason"));
+        tick("Stroma");
+        assertTrue(field("objectName").isDisabled(), "each class keeps its name");
+        fx(() -> ((CheckBox) lookup("#project").query()).setSelected(true));
+        until(() -> text("projectNote").contains("CMU-2.svs"));
+        assertTrue(text("projectNote").contains("CMU-3.svs: no such file"), text("projectNote"));
+        assertEquals("3 training regions with 3 objects on 2 images", text("survey"));
+        fx(() -> {
+            field("name").setText("tissue-1");
+            field("length").setText("40");
+            this.<String>choice("unit").setValue("epochs");
+        });
+        assertEquals("", text("reason"));
+        engine.gate = new CountDownLatch(1);
+        press("start");
+        until(() -> engine.reached && text("figures").startsWith("Epoch 1"));
+        fx(() -> ((CheckBox) lookup("#project").query()).setSelected(false));
+        assertEquals(0, other.closed, "the run still reads it");
+        engine.gate.countDown();
+        until(() -> !text("result").isEmpty());
+        until(() -> other.closed == 1);
+        assertTrue(text("result").contains("tissue-1"), text("result"));
+        String toml = Files.readString(engine.trainings.get(0).configuration());
+        assertTrue(toml.contains("labels = \"classes\"") && toml.contains("sheet_every = 2"), toml);
+        assertTrue(toml.contains("[[model.class]]\nname = \"Stroma\"\ncolor = [150, 200, 150]\n[[model.class]]\nname = \"Tumor\""), toml);
+        assertTrue(workbench.image.script.get(0).contains(".labels('classes')"), workbench.image.script.get(0));
+        snapshot("finetune-classes", 100);
+    }
+
+    @Test
+    void picturesOfTheRegionsForCheckingComeWhileItTrains() throws Exception {
+        annotate();
+        tick("Tumor");
+        fx(() -> {
+            field("name").setText("nuclei-lab5");
+            field("length").setText("5");
+            this.<String>choice("unit").setValue("epochs");
+        });
+        engine.gate = new CountDownLatch(1);
+        press("start");
+        until(() -> engine.reached && text("pictureName").startsWith("Regions for checking"));
+        assertEquals("", text("result"), "it still trains");
+        engine.gate.countDown();
+        until(() -> !text("result").isEmpty());
     }
 }
