@@ -9,7 +9,6 @@ import io.github.slidestream.qupath.engine.Engines;
 import io.github.slidestream.qupath.host.QuPathImage;
 import io.github.slidestream.qupath.host.QuPathProject;
 import io.github.slidestream.qupath.train.Annotated;
-import io.github.slidestream.qupath.train.Epochs;
 import io.github.slidestream.qupath.train.FineTuneRun;
 import io.github.slidestream.qupath.train.Folders;
 import io.github.slidestream.qupath.train.Labels;
@@ -22,8 +21,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToIntFunction;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Fine-tuning from a script, also without a window: the dialog's workflow line is a call of this builder.
@@ -39,8 +36,6 @@ import org.slf4j.LoggerFactory;
  * }</pre>
  */
 public final class FineTune {
-    private static final Logger LOG = LoggerFactory.getLogger(FineTune.class);
-
     private final Builder told;
 
     private FineTune(Builder told) {
@@ -243,7 +238,7 @@ public final class FineTune {
         Engine engine = Engines.get();
         TrainSettings settings = settings(start(engine), colors);
         try {
-            return new FineTuneRun(engine, images, settings).run(new Log(), new Cancel());
+            return new FineTuneRun(engine, images, settings).run(new TrainingLog(FineTune.class), new Cancel());
         } catch (CancelledException error) {
             throw new EngineException("stopped", error);
         }
@@ -268,26 +263,6 @@ public final class FineTune {
                     + String.join(", ", all.stream().map(TrainStart::label).toList()));
         } catch (IOException error) {
             throw new EngineException(error.toString(), error);
-        }
-    }
-
-    private static final class Log implements FineTuneRun.Watcher {
-        @Override
-        public void phase(String text) {
-            LOG.info("{}", text);
-        }
-
-        @Override
-        public void note(String text) {
-            LOG.info("{}", text);
-        }
-
-        @Override
-        public void epochs(List<Epochs.Row> rows) {
-            if (!rows.isEmpty()) {
-                Epochs.Row last = rows.get(rows.size() - 1);
-                LOG.info("epoch {}: loss {}, Dice on the regions for checking {}", last.epoch(), last.trainLoss(), last.valDice());
-            }
         }
     }
 }

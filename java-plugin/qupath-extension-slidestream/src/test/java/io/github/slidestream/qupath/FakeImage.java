@@ -57,6 +57,8 @@ public class FakeImage implements OpenImage {
 
     public String name = "CMU-1.svs";
     public int closed;
+    /** Slices and times that pixels were asked of. */
+    public final List<String> planes = new ArrayList<>();
 
     @Override
     public void close() {
@@ -130,6 +132,7 @@ public class FakeImage implements OpenImage {
 
     @Override
     public Pixels pixels(Channels chosen, int z, int t) {
+        planes.add(z + " " + t);
         return new Pixels() {
             @Override
             public String name() {

@@ -16,14 +16,11 @@ import javafx.application.Platform;
 import qupath.lib.gui.QuPathGUI;
 import qupath.lib.gui.viewer.QuPathViewer;
 import qupath.lib.images.ImageData;
-import qupath.lib.images.servers.ImageServer;
 import qupath.lib.objects.PathObject;
 import qupath.lib.objects.PathObjects;
 import qupath.lib.objects.classes.PathClass;
 import qupath.lib.objects.hierarchy.events.PathObjectHierarchyListener;
 import qupath.lib.objects.hierarchy.events.PathObjectSelectionListener;
-import qupath.lib.projects.Project;
-import qupath.lib.projects.ProjectImageEntry;
 import qupath.lib.regions.ImagePlane;
 import qupath.lib.roi.ROIs;
 
@@ -131,42 +128,7 @@ public final class QuPathWorkbench implements Workbench {
 
     @Override
     public List<PretrainRun.Slide> slides(SlideRoute.Properties properties) {
-        Project<BufferedImage> project = qupath.getProject();
-        List<PretrainRun.Slide> slides = new ArrayList<>();
-        if (project != null) {
-            for (ProjectImageEntry<BufferedImage> entry : project.getImageList()) {
-                slides.add(slide(entry, properties));
-            }
-        }
-        return slides;
-    }
-
-    private static PretrainRun.Slide slide(ProjectImageEntry<BufferedImage> entry, SlideRoute.Properties properties) {
-        String name = entry.getImageName();
-        try {
-            ImageServer<BufferedImage> server = entry.getServerBuilder().build();
-            try {
-                return slide(name, new QuPathImage(new ImageData<>(server)), properties);
-            } finally {
-                server.close();
-            }
-        } catch (Exception error) {
-            return new PretrainRun.Slide(name, null, 0, "it cannot be opened: " + error.getMessage());
-        }
-    }
-
-    private static PretrainRun.Slide slide(String name, QuPathImage image, SlideRoute.Properties properties) {
-        if (image.micronsAcross().isEmpty()) {
-            return new PretrainRun.Slide(name, null, 0, "QuPath does not know its pixel size; set it in the Image tab");
-        }
-        if (!image.isRgb()) {
-            return new PretrainRun.Slide(name, null, 0, "it is not RGB");
-        }
-        double microns = Math.sqrt(image.micronsAcross().getAsDouble() * image.micronsDown().getAsDouble());
-        return switch (SlideRoute.choose(image.server(), properties)) {
-            case SlideRoute.File file -> new PretrainRun.Slide(name, file.file(), microns, null);
-            case SlideRoute.Host host -> new PretrainRun.Slide(name, null, microns, host.reason() + "; pre-training reads files");
-        };
+        return QuPathProject.slides(qupath.getProject(), properties);
     }
 
     @Override

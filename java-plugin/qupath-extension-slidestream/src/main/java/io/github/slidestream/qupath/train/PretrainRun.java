@@ -1,7 +1,9 @@
 package io.github.slidestream.qupath.train;
 
+import io.github.slidestream.qupath.core.SegmentSettings;
 import io.github.slidestream.qupath.engine.Cancel;
 import io.github.slidestream.qupath.engine.CancelledException;
+import io.github.slidestream.qupath.engine.Device;
 import io.github.slidestream.qupath.engine.Engine;
 import io.github.slidestream.qupath.engine.EngineException;
 import io.github.slidestream.qupath.engine.TrainJob;
@@ -64,6 +66,26 @@ public final class PretrainRun {
                 }
             }
             return mpp > 0 && epochs > 0 ? null : "Resolution and epochs must be above 0.";
+        }
+
+        /** @return Groovy that does it again; it ends with an error while there is a run of that name */
+        public String script() {
+            StringBuilder line = new StringBuilder("io.github.slidestream.qupath.Pretrain.builder()");
+            String names = String.join(", ", slides.stream().map(slide -> SegmentSettings.quote(slide.name())).toList());
+            line.append("\n    .images(").append(names).append(')');
+            line.append("\n    .name(").append(SegmentSettings.quote(name)).append(')');
+            line.append("\n    .mpp(").append(mpp).append(')');
+            line.append("\n    .epochs(").append(epochs).append(')');
+            if (!device.equals(Device.AUTO)) {
+                line.append("\n    .device(").append(SegmentSettings.quote(device)).append(')');
+            }
+            if (threads > 0) {
+                line.append("\n    .threads(").append(threads).append(')');
+            }
+            if (!runs.equals(Folders.RUNS)) {
+                line.append("\n    .runs(").append(SegmentSettings.quote(Toml.slashes(runs))).append(')');
+            }
+            return line.append("\n    .build()\n    .run()").toString();
         }
     }
 

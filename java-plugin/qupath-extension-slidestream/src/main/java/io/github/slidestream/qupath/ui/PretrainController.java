@@ -1,5 +1,6 @@
 package io.github.slidestream.qupath.ui;
 
+import io.github.slidestream.qupath.core.OpenImage;
 import io.github.slidestream.qupath.core.RunState;
 import io.github.slidestream.qupath.engine.Cancel;
 import io.github.slidestream.qupath.engine.CancelledException;
@@ -43,6 +44,8 @@ public final class PretrainController {
     private final List<PretrainRun.Slide> listed = new ArrayList<>();
     private boolean looked;
     private PretrainRun.Settings asked;
+    /** Whose workflow notes the run; null if none is open. */
+    private OpenImage open;
 
     /**
      * @param workbench the program around it
@@ -165,12 +168,16 @@ public final class PretrainController {
     private void stateChanged() {
         if (run.state() == RunState.RUNNING) {
             view.clear();
+            open = workbench.image();
             asked = asked();
         }
     }
 
     private String work(Engine known, Cancel cancel) throws EngineException, CancelledException {
         Path out = new PretrainRun(known, asked).run(view.watcher(run, Strings.get("unit.steps")), cancel);
+        if (open != null) {
+            open.remember(Strings.get("pretrain.step", asked.name()), asked.script());
+        }
         Platform.runLater(() -> name.setText(TrainSettings.nextName(asked.name(), settings.runs())));
         return Strings.get("pretrain.done", Strings.path(out));
     }

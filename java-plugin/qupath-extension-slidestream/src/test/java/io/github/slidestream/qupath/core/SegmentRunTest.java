@@ -53,6 +53,16 @@ class SegmentRunTest {
     }
 
     @Test
+    void eachTargetIsReadFromItsOwnSliceAndTime() throws EngineException {
+        image.server = new ServerFacts(SlideRoute.OPENSLIDE, image.server.uris(), List.of(), 1000, 800, 12);
+        image.annotations.add(new Target("a", "a", box(0, 0, 100, 100), 3, 1));
+        image.annotations.add(new Target("b", "b", box(0, 0, 100, 100), 0, 2));
+        SegmentRun.Summary summary = run(Where.ANNOTATIONS, Output.DETECTIONS);
+        assertEquals(List.of("3 1", "0 2"), image.planes);
+        assertTrue(summary.text().contains("read through QuPath"), summary.text());
+    }
+
+    @Test
     void objectsLieWhereTheSlidesBoundsPutThem(@TempDir Path folder) throws EngineException, IOException {
         Path file = Files.createFile(folder.resolve("slide.mrxs")).toRealPath();
         image.server = openslide(file.toUri(), 1000, 800);

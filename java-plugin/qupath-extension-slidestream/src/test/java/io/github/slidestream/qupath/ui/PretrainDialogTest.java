@@ -41,6 +41,8 @@ class PretrainDialogTest extends DialogTest {
         until(() -> text("pictureName").startsWith("Pieces that were held out"));
         String toml = Files.readString(engine.trainings.get(0).configuration());
         assertTrue(toml.contains("CMU-1.svs") && toml.contains("CMU-2.svs") && !toml.contains("stack"), toml);
+        String line = workbench.image.script.get(0);
+        assertTrue(line.contains("Pretrain.builder()") && line.contains(".images('CMU-1.svs', 'CMU-2.svs')"), line);
         snapshot("pretrain", 100);
         snapshot("pretrain", 200);
     }
