@@ -163,6 +163,11 @@ class TrainDialogTest extends DialogTest {
         assertTrue(toml.contains("labels = \"classes\"") && toml.contains("sheet_every = 2"), toml);
         assertTrue(toml.contains("[[model.class]]\nname = \"Stroma\"\ncolor = [150, 200, 150]\n[[model.class]]\nname = \"Tumor\""), toml);
         assertTrue(workbench.image.script.get(0).contains(".labels('classes')"), workbench.image.script.get(0));
+        fx(() -> {
+            workbench.unreadable.clear();
+            ((CheckBox) lookup("#project").query()).setSelected(true);
+        });
+        until(() -> text("survey").contains("2 images"));
         snapshot("finetune-classes", 100);
     }
 
