@@ -60,16 +60,22 @@ pub fn of_crates(root: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// Files in `folder` that hold a licence, sorted.
+/// Files that hold a licence in `folder` and, for sources of others that a crate brings along, in the folders there; sorted.
 fn texts(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).map_err(Error::io("read", folder))?;
-    let named = |path: &PathBuf| {
+    let inside = |folder: &Path| {
+        let entries = fs::read_dir(folder).map_err(Error::io("read", folder))?;
+        Ok::<Vec<PathBuf>, Error>(entries.flatten().map(|entry| entry.path()).collect())
+    };
+    let mut files = inside(folder)?;
+    for below in files.clone().iter().filter(|path| path.is_dir()) {
+        files.extend(inside(below)?);
+    }
+    files.retain(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         path.is_file() && NAMES.iter().any(|beginning| name.starts_with(beginning))
-    };
-    let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(named).collect();
-    found.sort();
-    Ok(found)
+    });
+    files.sort();
+    Ok(files)
 }
 
 /// The folder `licences` that `./setup` keeps beside the native libraries: that of the first of `libraries` with one above.

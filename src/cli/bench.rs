@@ -3,11 +3,11 @@
 use super::engine::EngineArgs;
 use super::interrupt;
 use super::progress::{Progress, ProgressArgs};
+use super::reader::ReaderArgs;
 use super::segment::FlowArgs;
 use crate::error::{Error, Result};
 use crate::run::bench::{Figures, measure, middle_tiles};
 use crate::run::segment::{Run, plan, with_tiles};
-use crate::slide::{self, Limits};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -35,6 +35,8 @@ pub struct BenchArgs {
     flow: FlowArgs,
     #[command(flatten)]
     progress: ProgressArgs,
+    #[command(flatten)]
+    reader: ReaderArgs,
 }
 
 /// Runs the subcommand.
@@ -49,7 +51,7 @@ pub fn run(args: BenchArgs) -> Result<ExitCode> {
     progress.say(&loaded.summary);
     let model = with_tiles(loaded.model, &config)?;
     let begun = Instant::now();
-    let slide = slide::open(&args.slide, &Limits::default())?;
+    let slide = args.reader.open(&args.slide)?;
     let mut planned = plan(&*slide, &model, &config)?;
     let planning_s = begun.elapsed().as_secs_f64();
     middle_tiles(&mut planned, args.max_tiles as usize);

@@ -1,7 +1,8 @@
 //! `slidestream info`: what a slide says about itself.
 
+use super::reader::ReaderArgs;
 use crate::error::{Error, Result};
-use crate::slide::{self, Limits, Mpp, SlideInfo, SlideSource};
+use crate::slide::{Mpp, SlideInfo, SlideSource};
 use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,6 +16,8 @@ pub struct InfoArgs {
     /// Print everything as one JSON object.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reader: ReaderArgs,
 }
 
 /// Runs the subcommand.
@@ -22,7 +25,7 @@ pub struct InfoArgs {
 /// # Errors
 /// If the slide cannot be opened.
 pub fn run(args: InfoArgs) -> Result<ExitCode> {
-    let slide = slide::open(&args.slide, &Limits::default())?;
+    let slide = args.reader.open(&args.slide)?;
     let text = if args.json { as_json(slide.as_ref())? } else { Table(slide.path(), slide.info()).to_string() };
     println!("{}", text.trim_end());
     Ok(ExitCode::SUCCESS)

@@ -20,6 +20,7 @@ mod prepare;
 #[cfg(feature = "torch")]
 mod pretrain;
 mod progress;
+mod reader;
 #[cfg(feature = "torch")]
 mod sample;
 mod segment;

@@ -3,12 +3,12 @@
 use super::engine::EngineArgs;
 use super::interrupt::{self, STOPPED};
 use super::progress::{Progress, ProgressArgs, duration};
+use super::reader::ReaderArgs;
 use crate::config::{Area, SegmentConfig, StreamConfig, TissueConfig, display_bytes, parse_bytes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::run::manifest::{Manifest, Status};
 use crate::run::places::{places, slides};
 use crate::run::segment::{Done, Run, with_tiles};
-use crate::slide::{self, Limits};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -40,6 +40,8 @@ pub struct SegmentArgs {
     force: bool,
     #[command(flatten)]
     progress: ProgressArgs,
+    #[command(flatten)]
+    reader: ReaderArgs,
 }
 
 /// Options about where to look, tiles, threads and memory.
@@ -147,7 +149,7 @@ pub fn run(args: SegmentArgs) -> Result<ExitCode> {
         let end = if run.cancel.is_cancelled() {
             Err(Error::Cancelled)
         } else {
-            slide::open(&slide, &Limits::default()).and_then(|open| run.slide(open, &place))
+            args.reader.open(&slide).and_then(|open| run.slide(open, &place))
         };
         let (status, objects, text) = describe(&end, &place);
         progress.ended(&slide, status, objects, &text);

@@ -1,7 +1,8 @@
 //! `slidestream thumbnail`: the whole slide as a small PNG.
 
+use super::reader::ReaderArgs;
 use crate::error::{Error, Result};
-use crate::slide::{self, Limits};
+use crate::slide;
 use image::RgbImage;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -20,6 +21,8 @@ pub struct ThumbnailArgs {
     /// Pixels of the longer edge; a smaller slide keeps its size.
     #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=16384))]
     size: u32,
+    #[command(flatten)]
+    reader: ReaderArgs,
 }
 
 /// Runs the subcommand.
@@ -30,7 +33,7 @@ pub fn run(args: ThumbnailArgs) -> Result<ExitCode> {
     if !args.out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
         return Err(Error::config("OUT", args.out.display(), "the thumbnail is a PNG file; end its name in .png"));
     }
-    let slide = slide::open(&args.slide, &Limits::default())?;
+    let slide = args.reader.open(&args.slide)?;
     let picture = slide::thumbnail(slide.as_ref(), args.size)?;
     write_png(&picture, &args.out)?;
     println!("{}: {} x {} pixels", args.out.display(), picture.width(), picture.height());

@@ -1,12 +1,13 @@
 //! `slidestream tissue`: where the tissue is, as annotations and as a picture.
 
+use super::reader::ReaderArgs;
 use crate::config::TissueConfig;
 use crate::error::{Error, Result};
 use crate::file::write_whole;
 use crate::grid::{TissueMask, detect_tissue};
 use crate::run::tissue::{TISSUE_CLASS, TISSUE_COLOR, outlines, overlay};
 use crate::sink::geojson::write_annotations;
-use crate::slide::{self, Limits};
+use crate::slide;
 use image::RgbImage;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -47,6 +48,8 @@ pub struct TissueArgs {
     /// TOML file with settings of the detector.
     #[arg(long, value_name = "TOML")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    reader: ReaderArgs,
 }
 
 /// Runs the subcommand.
@@ -60,7 +63,7 @@ pub fn run(args: TissueArgs) -> Result<ExitCode> {
         return Err(Error::config("--simplify", args.simplify, "must be 0 or more"));
     }
     let config = settings(&args)?;
-    let slide = slide::open(&args.slide, &Limits::default())?;
+    let slide = args.reader.open(&args.slide)?;
     let mpp = slide::mpp(slide.as_ref(), args.mpp)?;
     let mask = detect_tissue(slide.as_ref(), mpp, &config)?;
     let pieces = outlines(&mask, args.simplify / mpp);

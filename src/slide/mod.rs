@@ -5,6 +5,8 @@ mod image;
 mod kind;
 mod limits;
 mod mpp;
+#[cfg(all(feature = "openslide", feature = "jpeg-turbo"))]
+mod native;
 mod ome_xml;
 mod open;
 #[cfg(feature = "openslide")]
@@ -21,12 +23,17 @@ mod tiff_craft;
 mod tiff_file;
 mod tiff_image;
 mod tiff_jpeg;
+#[cfg(any(not(feature = "jpeg-turbo"), test))]
 mod tiff_jpeg_scan;
+#[cfg(feature = "jpeg-turbo")]
+mod tiff_jpeg_turbo;
+#[cfg(any(not(feature = "jpeg-turbo"), test))]
+mod tiff_jpeg_zune;
 mod tiff_relink;
 
 pub use limits::Limits;
 pub use mpp::mpp;
-pub use open::open;
+pub use open::{Reader, open, open_with};
 pub use thumbnail::thumbnail;
 
 use crate::error::Result;

@@ -7,7 +7,7 @@ use super::tiff_image::TiffImage;
 use super::{LevelInfo, Limits, Mpp, SlideInfo, SlideSource, ome_xml};
 use crate::error::{BoxError, Error, Result};
 use crate::geometry::{Level, Rect, Size};
-use image::{GenericImage, RgbImage};
+use image::RgbImage;
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
@@ -19,6 +19,8 @@ pub(super) struct TiffSource {
     limits: Limits,
     images: Vec<TiffImage>,
     cache: PieceCache,
+    /// Who knows label, macro and thumbnail.
+    associated: Option<Box<dyn SlideSource>>,
 }
 
 /// Does the first image's description hold OME-XML?
@@ -70,7 +72,19 @@ pub(super) fn open<R: Read + Seek>(path: &Path, file: &mut TiffFile<R>, limits: 
         associated: Vec::new(),
     };
     let cache = PieceCache::new(limits.cache_bytes);
-    Ok(TiffSource { path: path.to_owned(), info, limits: limits.clone(), images, cache })
+    Ok(TiffSource { path: path.to_owned(), info, limits: limits.clone(), images, cache, associated: None })
+}
+
+/// A source of `images`, one a level of `info`, each at least as large as its level. `other` reads the associated images.
+#[cfg(all(feature = "openslide", feature = "jpeg-turbo"))]
+pub(super) fn of_levels(
+    info: SlideInfo,
+    images: Vec<TiffImage>,
+    other: Box<dyn SlideSource>,
+    limits: &Limits,
+) -> TiffSource {
+    let (path, cache) = (other.path().to_owned(), PieceCache::new(limits.cache_bytes));
+    TiffSource { path, info, limits: limits.clone(), images, cache, associated: Some(other) }
 }
 
 /// The first image and those that are the same picture, smaller and smaller.
@@ -149,7 +163,10 @@ impl SlideSource for TiffSource {
     }
 
     fn read_associated(&self, name: &str) -> Result<RgbImage> {
-        Err(Error::bad_file(&self.path, format!("there is no image `{name}`; this reader shows none")))
+        match &self.associated {
+            Some(other) => other.read_associated(name),
+            None => Err(Error::bad_file(&self.path, format!("there is no image `{name}`; this reader shows none"))),
+        }
     }
 }
 
@@ -170,11 +187,28 @@ impl TiffSource {
                 let here = Rect::new(left, top, pixels.width(), pixels.height());
                 let Some(shared) = here.intersection(&part) else { continue };
                 let (x, y) = ((shared.x - left) as u32, (shared.y - top) as u32);
-                let crop = image::imageops::crop_imm(&*pixels, x, y, shared.width, shared.height);
-                picture.copy_from(&*crop, (shared.x - part.x) as u32, (shared.y - part.y) as u32)?;
+                copy(
+                    &pixels,
+                    [x, y],
+                    &mut picture,
+                    [(shared.x - part.x) as u32, (shared.y - part.y) as u32],
+                    shared.size(),
+                );
             }
         }
         Ok(picture)
+    }
+}
+
+/// Copies `size` pixels, row by row, from a corner in one picture to a corner in another; both have room for them.
+fn copy(from: &RgbImage, [x, y]: [u32; 2], to: &mut RgbImage, [left, top]: [u32; 2], size: Size) {
+    let length = 3 * size.width as usize;
+    let at = |width: u32, x: u32, y: u32| 3 * (y as usize * width as usize + x as usize);
+    let (across, wide) = (from.width(), to.width());
+    let (source, target) = (from.as_raw().as_slice(), &mut **to);
+    for row in 0..size.height {
+        let (source_at, target_at) = (at(across, x, y + row), at(wide, left, top + row));
+        target[target_at..target_at + length].copy_from_slice(&source[source_at..source_at + length]);
     }
 }
 

@@ -15,13 +15,14 @@ use crate::geometry::Size;
 use ::tiff::decoder::{Decoder, DecodingResult};
 use image::RgbImage;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 const JPEG: u64 = 7;
-/// None, LZW, Deflate (two numbers), PackBits.
-const THROUGH_TIFF: [u64; 5] = [1, 5, 8, 32946, 32773];
+/// None, LZW, Deflate (two numbers), PackBits, Zstandard.
+const THROUGH_TIFF: [u64; 6] = [1, 5, 8, 32946, 32773, 50000];
 
 /// What the sample after the colours means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,8 @@ enum Alpha {
 /// One image of the file.
 pub(super) struct TiffImage {
     path: PathBuf,
+    /// Read at places, so that threads share it.
+    file: File,
     /// Pixels of the image.
     pub size: Size,
     /// Pixels of a whole tile or strip.
@@ -43,6 +46,7 @@ pub(super) struct TiffImage {
     compression: u64,
     color: Color,
     alpha: Alpha,
+    bits: u64,
     samples: usize,
     planar: bool,
     offsets: Vec<u64>,
@@ -85,7 +89,7 @@ impl TiffImage {
         let is_jpeg = compression == JPEG;
         if !is_jpeg && !THROUGH_TIFF.contains(&compression) {
             return refuse(format!(
-                "its compression is number {compression}; none, LZW, Deflate, PackBits and JPEG are read"
+                "its compression is number {compression}; none, LZW, Deflate, PackBits, Zstandard and JPEG are read"
             ));
         }
         if is_jpeg && (bits != 8 || planar || samples != colors) || color == Color::YCbCr && !is_jpeg {
@@ -113,6 +117,7 @@ impl TiffImage {
         };
         Ok(Self {
             path: path.to_owned(),
+            file: File::open(path).map_err(Error::io("open", path))?,
             size,
             piece,
             directory: file.directories[index].at,
@@ -120,6 +125,7 @@ impl TiffImage {
             compression,
             color,
             alpha,
+            bits,
             samples: samples as usize,
             planar,
             offsets,
@@ -128,6 +134,17 @@ impl TiffImage {
             limits: limits.clone(),
             decoders: Mutex::default(),
         })
+    }
+
+    /// Is it cut into tiles of 8-bit colours without alpha, with all of them there?
+    #[cfg(all(feature = "openslide", feature = "jpeg-turbo"))]
+    pub fn is_plain(&self) -> Result<(), &'static str> {
+        match () {
+            () if self.bits != 8 => Err("its samples have 16 bits"),
+            () if self.samples != 3 || self.planar => Err("its pixels are not three samples side by side"),
+            () if self.counts.contains(&0) => Err("some of its tiles are left out"),
+            () => Ok(()),
+        }
     }
 
     /// Tiles or strips side by side.
@@ -172,10 +189,8 @@ impl TiffImage {
             )
             .into());
         }
-        let mut file = File::open(&self.path)?;
         let mut bytes = vec![0; count as usize];
-        file.seek(SeekFrom::Start(self.offsets[number as usize]))?;
-        file.read_exact(&mut bytes)?;
+        self.file.read_exact_at(&mut bytes, self.offsets[number as usize])?;
         Ok(bytes)
     }
 

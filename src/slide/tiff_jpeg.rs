@@ -2,16 +2,12 @@
 //!
 //! The `tiff` crate decodes them leniently and leaves YCbCr unconverted, so they are put together and decoded here:
 //! tables of the directory, then the tile. Detected are a tile that ends early or goes on too long, undefined codes,
-//! wrong marks and a size other than the directory's (see `tiff_jpeg_scan`). Not detected are flipped bits
-//! that happen to form other codes of the same length in sum: they give wrong pixels, as with every decoder.
+//! wrong marks and a size other than the directory's. Not detected are flipped bits that happen to form other codes of
+//! the same length in sum: they give wrong pixels, as with every decoder.
 
-use super::tiff_jpeg_scan;
 use crate::error::BoxError;
 use crate::geometry::Size;
 use image::RgbImage;
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::options::DecoderOptions;
 
 /// How the three samples of a pixel are to be read; the directory's word, which wins over the tile's own marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,31 +37,17 @@ pub(super) fn decode(
         None => jpeg.extend([0xFF, 0xD8]),
     }
     jpeg.extend(body);
+    complete(jpeg, color, size, rows)
+}
 
-    tiff_jpeg_scan::check(&jpeg).map_err(|reason| format!("damaged JPEG: {reason}"))?;
-    let edges = (size.width as usize, size.height as usize);
-    let strict = DecoderOptions::default().set_strict_mode(true).set_max_width(edges.0).set_max_height(edges.1);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(jpeg), strict);
-    decoder.decode_headers()?;
-    let (Some(info), Some(own)) = (decoder.info(), decoder.input_colorspace()) else {
-        return Err("the JPEG has no header".into());
-    };
-    let (width, height) = (u32::from(info.width), u32::from(info.height));
-    if width != size.width || height > size.height || height < rows {
-        return Err(format!("the JPEG has {width} x {height} pixels, the directory says {size}").into());
-    }
-    // The same colour space out as in: no conversion but ours.
-    decoder.set_options(strict.jpeg_set_out_colorspace(own));
-    let samples = decoder.decode()?;
-    let per_pixel = samples.len() / (width as usize * height as usize);
-    let rgb: Vec<u8> = match (color, per_pixel) {
-        (Color::Gray, 1) => samples.iter().flat_map(|v| [*v; 3]).collect(),
-        (Color::InvertedGray, 1) => samples.iter().flat_map(|v| [255 - *v; 3]).collect(),
-        (Color::Rgb, 3) => samples,
-        (Color::YCbCr, 3) => samples.as_chunks().0.iter().flat_map(|pixel| rgb_of_ycbcr(*pixel)).collect(),
-        (color, count) => return Err(format!("the JPEG has {count} samples a pixel, which is not {color:?}").into()),
-    };
-    RgbImage::from_raw(width, height, rgb).ok_or_else(|| "the JPEG has too few pixels".into())
+#[cfg(feature = "jpeg-turbo")]
+fn complete(jpeg: Vec<u8>, color: Color, size: Size, rows: u32) -> Result<RgbImage, BoxError> {
+    super::tiff_jpeg_turbo::decode(&jpeg, color, size, rows)
+}
+
+#[cfg(not(feature = "jpeg-turbo"))]
+fn complete(jpeg: Vec<u8>, color: Color, size: Size, rows: u32) -> Result<RgbImage, BoxError> {
+    super::tiff_jpeg_zune::decode(jpeg, color, size, rows)
 }
 
 /// Full-range BT.601, as JFIF and TIFF use it.

@@ -23,6 +23,7 @@ const WITHIN_A_LEVEL: [(&str, &str); 1] = [("grid", "slide")];
 /// Foreign crates and the only places (path prefixes under src/) that may name them.
 const FENCES: [(&str, &[&str]); 11] = [
     ("openslide_rs", &["slide/openslide"]),
+    ("turbojpeg", &["slide/tiff_jpeg_turbo"]),
     ("openslide_sys", &["slide/openslide"]),
     ("tiff", &["slide/tiff", "sink/ome_tiff"]),
     ("tch", &["infer/torch", "nn", "diffusion/objective", "diffusion/sampler", "pretext", "train"]),

@@ -50,6 +50,8 @@ fn a_packed_engine_runs_elsewhere_with_its_own_libraries_and_models() {
         let text = std::fs::read_to_string(place.join("licences").join(name)).expect(name);
         assert!(text.len() > 300, "{name} has {} bytes", text.len());
     }
+    let crates = std::fs::read_to_string(place.join("licences/rust-crates.txt")).expect("licences");
+    assert!(crates.contains("libjpeg-turbo"), "libraries that crates bring along have their licences too");
     if let Some(slide) = common::data("slides/real/CMU-1-Small-Region.svs") {
         let (ended, text) = run(&program, &["info", &slide.display().to_string()]);
         assert!(ended && text.contains("aperio"), "{text}");
