@@ -75,3 +75,10 @@ fn watch(stop: impl FnOnce() + Send + 'static) -> Result<()> {
         .map_err(Error::compute("watching for Ctrl-C"))?;
     Ok(())
 }
+
+/// From now on the process ends without a word when whoever reads its output has read enough, as in `slidestream info FILE | head`.
+/// Only for subcommands that leave nothing half-written then.
+pub(super) fn end_with_the_reader() {
+    // SAFETY: the default action of a signal needs no handler; no other thread runs yet.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}

@@ -79,7 +79,11 @@ enum Command {
 /// 3 some tiles failed, 130 stopped by Ctrl-C.
 pub fn main() -> ExitCode {
     keep_freed_memory();
-    let ended = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    if matches!(command, Command::Info(_) | Command::Models(_)) {
+        interrupt::end_with_the_reader();
+    }
+    let ended = match command {
         #[cfg(feature = "torch")]
         Command::Baseline(args) => baseline::run(args),
         Command::Bench(args) => bench::run(args),

@@ -6,7 +6,7 @@
 //! rings are simple, touch each other in single points at most, and the inside is connected. The area is the number
 //! of pixels exactly, and neighbours run through the same corners.
 
-use super::pieces::{Connectivity, pieces};
+use super::pieces::{Connectivity, runs};
 use crate::geometry::Size;
 use crate::tile::{Outline, ring_area};
 use std::collections::HashMap;
@@ -27,26 +27,34 @@ pub fn turn(direction: usize, left: bool, right: bool) -> usize {
     }
 }
 
-/// Outlines of the pieces of `labels` (0 is background), in raster order of their first pixels, each with its label.
+/// Outlines of the pieces of `labels` (0, or `false`, is background), in raster order of their first pixels, each with its label.
 /// A label whose pixels are not connected by edges gives several outlines. Coordinates are pixel corners:
 /// `(0, 0)` to `(width, height)`.
 ///
 /// # Panics
 /// Unless `labels` has `size.area()` entries.
-pub fn trace(labels: &[u32], size: Size) -> Vec<(u32, Outline)> {
-    let found = pieces(labels, size, 0, Connectivity::Four);
-    let tracer = Tracer { pieces: &found.of_pixel, width: size.width as usize, height: size.height as usize };
-    let mut outlines: Vec<(u32, Outline)> = vec![(0, Outline::default()); found.count as usize];
-    let mut top_edge_seen = vec![false; labels.len()];
-    for start in 0..labels.len() {
-        let piece = found.of_pixel[start];
-        if piece == 0 || top_edge_seen[start] || tracer.above(start) == piece {
-            continue;
+pub fn trace<T: PartialEq + Copy + Default>(labels: &[T], size: Size) -> Vec<(T, Outline)> {
+    let background = T::default();
+    let found = runs(labels, size, background, Connectivity::Four);
+    let width = size.width as usize;
+    let tracer = Tracer { labels, width, height: size.height as usize };
+    let mut outlines: Vec<(T, Outline)> = vec![(background, Outline::default()); found.count as usize];
+    let mut top_edge_seen = Marks(vec![0; labels.len().div_ceil(64)]);
+    for (y, row) in found.rows().enumerate() {
+        for run in row {
+            let from = y * width + run.from as usize;
+            let label = labels[from];
+            for start in from..y * width + run.to as usize {
+                // Every ring has a top edge that runs rightwards, with another label above.
+                if y > 0 && labels[start - width] == label || top_edge_seen.has(start) {
+                    continue;
+                }
+                let (ring, touches_itself) = tracer.follow(start, &mut top_edge_seen);
+                let (own, outline) = &mut outlines[run.number as usize - 1];
+                *own = label;
+                add_ring(outline, ring, touches_itself);
+            }
         }
-        let (ring, touches_itself) = tracer.follow(start, &mut top_edge_seen);
-        let (label, outline) = &mut outlines[piece as usize - 1];
-        *label = labels[start];
-        add_ring(outline, ring, touches_itself);
     }
     outlines
 }
@@ -56,8 +64,20 @@ pub fn trace(labels: &[u32], size: Size) -> Vec<(u32, Outline)> {
 /// # Panics
 /// Unless `mask` has `size.area()` entries.
 pub fn trace_mask(mask: &[bool], size: Size) -> Vec<Outline> {
-    let labels: Vec<u32> = mask.iter().map(|&inside| u32::from(inside)).collect();
-    trace(&labels, size).into_iter().map(|(_, outline)| outline).collect()
+    trace(mask, size).into_iter().map(|(_, outline)| outline).collect()
+}
+
+/// A bit a pixel.
+struct Marks(Vec<u64>);
+
+impl Marks {
+    fn has(&self, at: usize) -> bool {
+        self.0[at / 64] >> (at % 64) & 1 == 1
+    }
+
+    fn set(&mut self, at: usize) {
+        self.0[at / 64] |= 1 << (at % 64);
+    }
 }
 
 /// Adds a traced ring to its piece's outline: as exterior if it runs clockwise, else as a hole. `touches_itself` says
@@ -95,39 +115,35 @@ fn cut_at_touches(walk: Vec<Corner>) -> Vec<Vec<Corner>> {
     rings
 }
 
-struct Tracer<'a> {
-    pieces: &'a [u32],
+struct Tracer<'a, T> {
+    labels: &'a [T],
     width: usize,
     height: usize,
 }
 
-impl Tracer<'_> {
-    fn above(&self, i: usize) -> u32 {
-        if i < self.width { 0 } else { self.pieces[i - self.width] }
-    }
-
-    fn is(&self, piece: u32, x: i32, y: i32) -> bool {
+impl<T: PartialEq + Copy> Tracer<'_, T> {
+    fn is(&self, label: T, x: i32, y: i32) -> bool {
         x >= 0
             && y >= 0
             && (x as usize) < self.width
             && (y as usize) < self.height
-            && self.pieces[y as usize * self.width + x as usize] == piece
+            && self.labels[y as usize * self.width + x as usize] == label
     }
 
-    /// Follows the ring that runs along the top edge of pixel `start`. Every ring has a top edge that runs rightwards,
-    /// so marking those is enough to trace each ring once.
-    fn follow(&self, start: usize, top_edge_seen: &mut [bool]) -> (Vec<Corner>, bool) {
-        let piece = self.pieces[start];
+    /// Follows the ring that runs along the top edge of pixel `start`. Labels are enough to tell the piece's pixels: at a corner the
+    /// walk meets pixels of another piece with its label only across the corner, where it turns away.
+    fn follow(&self, start: usize, top_edge_seen: &mut Marks) -> (Vec<Corner>, bool) {
+        let label = self.labels[start];
         let first = [(start % self.width) as i32, (start / self.width) as i32];
         let (mut corner, mut direction) = (first, 0);
         let (mut ring, mut touches_itself) = (Vec::new(), false);
         loop {
             if direction == 0 {
-                top_edge_seen[corner[1] as usize * self.width + corner[0] as usize] = true;
+                top_edge_seen.set(corner[1] as usize * self.width + corner[0] as usize);
             }
             corner = [corner[0] + STEPS[direction][0], corner[1] + STEPS[direction][1]];
             let [[left_x, left_y], [right_x, right_y]] = pixels_ahead(corner, direction);
-            let (left, right) = (self.is(piece, left_x, left_y), self.is(piece, right_x, right_y));
+            let (left, right) = (self.is(label, left_x, left_y), self.is(label, right_x, right_y));
             touches_itself |= left && !right;
             let next = turn(direction, left, right);
             if next != direction {
@@ -201,8 +217,8 @@ mod tests {
 
     #[test]
     fn an_empty_image_has_no_outlines() {
-        assert!(trace(&[], Size::new(0, 0)).is_empty());
-        assert!(trace(&[0; 6], Size::new(3, 2)).is_empty());
+        assert!(trace::<u32>(&[], Size::new(0, 0)).is_empty());
+        assert!(trace(&[0_u8; 6], Size::new(3, 2)).is_empty());
     }
 
     fn labels() -> impl Strategy<Value = (Vec<u32>, Size)> {

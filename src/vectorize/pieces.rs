@@ -21,12 +21,31 @@ pub enum Connectivity {
 }
 
 /// A stretch of equal values in a row.
-#[derive(Clone, Copy)]
-struct Run {
-    from: u32,
-    to: u32,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run {
+    /// First column.
+    pub from: u32,
+    /// The column after the last one.
+    pub to: u32,
     /// Its piece, provisional at first.
-    number: u32,
+    pub number: u32,
+}
+
+/// Pixels sorted into pieces, stretch by stretch: far less than a number a pixel.
+pub(super) struct Runs {
+    runs: Vec<Run>,
+    /// For each row the number of stretches down to its end.
+    row_ends: Vec<usize>,
+    /// Number of pieces, counted from 1 in raster order of first pixels.
+    pub count: u32,
+}
+
+impl Runs {
+    /// The stretches of each row, from the top.
+    pub fn rows(&self) -> impl Iterator<Item = &[Run]> {
+        let begins = std::iter::once(0).chain(self.row_ends.iter().copied());
+        begins.zip(&self.row_ends).map(|(from, &to)| &self.runs[from..to])
+    }
 }
 
 /// Connected pieces of pixels with equal values, in time proportional to the pixels; values equal to `background`
@@ -35,6 +54,21 @@ struct Run {
 /// # Panics
 /// Unless `values` has `size.area()` entries.
 pub fn pieces<T: PartialEq + Copy>(values: &[T], size: Size, background: T, connectivity: Connectivity) -> Pieces {
+    let found = runs(values, size, background, connectivity);
+    let mut of_pixel = vec![0u32; values.len()];
+    for (row, runs) in of_pixel.chunks_exact_mut((size.width as usize).max(1)).zip(found.rows()) {
+        for run in runs {
+            row[run.from as usize..run.to as usize].fill(run.number);
+        }
+    }
+    Pieces { of_pixel, count: found.count }
+}
+
+/// As [`pieces`], without a number for each pixel.
+///
+/// # Panics
+/// Unless `values` has `size.area()` entries.
+pub(super) fn runs<T: PartialEq + Copy>(values: &[T], size: Size, background: T, connectivity: Connectivity) -> Runs {
     let (width, height) = (size.width as usize, size.height as usize);
     assert_eq!(values.len(), width * height, "one value a pixel of {size}");
     // Rows of pixels are joined, not pixels: there are far fewer of them. How far a run reaches beyond its ends:
@@ -86,15 +120,10 @@ pub fn pieces<T: PartialEq + Copy>(values: &[T], size: Size, background: T, conn
         row_ends.push(runs.len());
     }
     let (final_number, count) = numbered(&mut parent);
-    let mut of_pixel = vec![0u32; values.len()];
-    let mut first = 0;
-    for (row, end) in of_pixel.chunks_exact_mut(width.max(1)).zip(row_ends) {
-        for run in &runs[first..end] {
-            row[run.from as usize..run.to as usize].fill(final_number[run.number as usize]);
-        }
-        first = end;
+    for run in &mut runs {
+        run.number = final_number[run.number as usize];
     }
-    Pieces { of_pixel, count }
+    Runs { runs, row_ends, count }
 }
 
 /// The final number of each provisional one, and how many there are. A root is the first number of its piece, so

@@ -259,3 +259,15 @@ fn the_commands_show_and_draw_a_slide() {
     assert_eq!(missing.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&missing.stderr).starts_with("error: cannot open no such slide.svs"));
 }
+
+#[test]
+fn a_reader_that_has_read_enough_ends_the_listing_quietly() {
+    let Some(slides) = data("slides") else { return };
+    let mut info = std::process::Command::new(env!("CARGO_BIN_EXE_slidestream"));
+    info.arg("info").arg(slides.join("emulated/aperio_pyramid.svs"));
+    info.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = info.spawn().expect("it starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,84 @@
+//! Outlines of a mask of many objects, and their GeoJSON.
+//!
+//! ```text
+//! cargo bench --bench contours -- --mask FILE --edge 16384 --rings RINGS
+//! ```
+//!
+//! The mask is a byte a pixel, 0 for background. Prints a line of JSON, as `benches/peers/contours.py` does with other tracers;
+//! `--rings` writes every ring's corners, to compare. `benches/contours.sh` runs all in turn.
+
+use slidestream::geometry::Size;
+use slidestream::vectorize::contour;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io::{BufWriter, Write as _};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> Result<()> {
+    slidestream::cli::keep_freed_memory();
+    let mut arguments = BTreeMap::new();
+    // cargo itself adds `--bench`.
+    let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
+    while let Some(name) = words.next() {
+        let value = words.next().ok_or_else(|| format!("{name} needs a value"))?;
+        arguments.insert(name, value);
+    }
+    let Some(mask) = arguments.get("--mask") else {
+        println!("contours: nothing to do without --mask; benches/contours.sh runs it beside others");
+        return Ok(());
+    };
+    let edge: u32 = arguments.get("--edge").ok_or("--edge is missing")?.parse()?;
+    let mask = std::fs::read(mask)?;
+    let begun = cpu_seconds();
+    let outlines = contour::trace(&mask, Size::new(edge, edge));
+    let traced = cpu_seconds() - begun;
+    let begun = cpu_seconds();
+    let mut file = BufWriter::new(std::fs::File::create(std::env::temp_dir().join("contours.geojson"))?);
+    let mut text = String::new();
+    for (_, outline) in &outlines {
+        text.clear();
+        text.push_str(r#"{"type":"Feature","geometry":{"type":"Polygon","coordinates":["#);
+        for (number, ring) in outline.rings().enumerate() {
+            text.push_str(if number > 0 { ",[" } else { "[" });
+            for corner in ring.iter().chain(ring.first()) {
+                write!(text, "[{},{}],", corner[0], corner[1])?;
+            }
+            text.pop();
+            text.push(']');
+        }
+        text.push_str("]},\"properties\":{}}\n");
+        file.write_all(text.as_bytes())?;
+    }
+    file.flush()?;
+    let written = cpu_seconds() - begun;
+    let corners: usize = outlines.iter().flat_map(|(_, outline)| outline.rings()).map(|ring| ring.len() + 1).sum();
+    if let Some(rings) = arguments.get("--rings") {
+        let mut file = BufWriter::new(std::fs::File::create(rings)?);
+        for ring in outlines.iter().flat_map(|(_, outline)| outline.rings()) {
+            for corner in ring {
+                write!(file, "{} {} ", corner[0], corner[1])?;
+            }
+            writeln!(file)?;
+        }
+    }
+    let line = serde_json::json!({
+        "tracer": "slidestream", "objects": outlines.len(), "corners": corners, "cpu_s": traced, "objects_per_cpu_s": outlines.len() as f64 / traced,
+        "geojson_cpu_s": written,
+    });
+    println!("{line}");
+    Ok(())
+}
+
+/// User and system time of this process.
+fn cpu_seconds() -> f64 {
+    // SAFETY: a plain struct of numbers, which zeros are valid for, filled by the call.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
+        usage
+    };
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    seconds(usage.ru_utime) + seconds(usage.ru_stime)
+}
