@@ -171,6 +171,14 @@ impl SlideSource for TiffSource {
 }
 
 impl TiffSource {
+    /// OpenSlide does not look at all of a tile.
+    fn advised(&self, error: BoxError) -> BoxError {
+        match self.associated {
+            Some(_) => format!("{error}; --reader openslide may draw it all the same").into(),
+            None => error,
+        }
+    }
+
     /// Puts `part`, which lies inside the level, together from its tiles.
     fn assemble(&self, level: u32, part: Rect<Level>) -> Result<RgbImage, BoxError> {
         let image = &self.images[level as usize];
@@ -181,7 +189,8 @@ impl TiffSource {
         for row in numbers(part.y, part.bottom(), piece.height) {
             for column in numbers(part.x, part.right(), piece.width) {
                 let number = row * image.across() + column;
-                let pixels = self.cache.get((level, number), || image.decode(number))?;
+                let pixels =
+                    self.cache.get((level, number), || image.decode(number)).map_err(|error| self.advised(error))?;
                 let (left, top) =
                     (i64::from(column) * i64::from(piece.width), i64::from(row) * i64::from(piece.height));
                 let here = Rect::new(left, top, pixels.width(), pixels.height());

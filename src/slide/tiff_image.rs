@@ -46,6 +46,7 @@ pub(super) struct TiffImage {
     compression: u64,
     color: Color,
     alpha: Alpha,
+    #[cfg(all(feature = "openslide", feature = "jpeg-turbo"))]
     bits: u64,
     samples: usize,
     planar: bool,
@@ -125,6 +126,7 @@ impl TiffImage {
             compression,
             color,
             alpha,
+            #[cfg(all(feature = "openslide", feature = "jpeg-turbo"))]
             bits,
             samples: samples as usize,
             planar,
