@@ -159,17 +159,31 @@ fn push_string(text: &mut String, value: &str) {
 
 /// A finite number with at most `places` decimals and no trailing zeros.
 fn push_decimal(text: &mut String, value: f64, places: usize) {
-    let start = text.len();
     let unit = 10f64.powi(places as i32);
     let scaled = (value * unit).round();
     // Whole numbers are written far faster than fractions; beyond 2^53 not every one can be told apart.
     if scaled.abs() < 9e15 && places < 10 {
         let (unit, number) = (unit as u64, scaled.abs() as u64);
-        let sign = if scaled < 0.0 { "-" } else { "" };
-        write!(text, "{sign}{}.{:0places$}", number / unit, number % unit).expect("writing to a string");
-    } else {
-        write!(text, "{value:.places$}").expect("writing to a string");
+        if scaled < 0.0 {
+            text.push('-');
+        }
+        let mut digits = itoa::Buffer::new();
+        text.push_str(digits.format(number / unit));
+        let (mut rest, mut places) = (number % unit, places);
+        if rest > 0 {
+            while rest.is_multiple_of(10) {
+                rest /= 10;
+                places -= 1;
+            }
+            text.push('.');
+            let shown = digits.format(rest);
+            text.extend(std::iter::repeat_n('0', places - shown.len()));
+            text.push_str(shown);
+        }
+        return;
     }
+    let start = text.len();
+    write!(text, "{value:.places$}").expect("writing to a string");
     if text[start..].contains('.') {
         let kept = text.trim_end_matches('0').trim_end_matches('.').len();
         text.truncate(kept);

@@ -85,7 +85,7 @@ pub(super) fn runs<T: PartialEq + Copy>(values: &[T], size: Size, background: T,
         while x < width {
             let value = row[x];
             let from = x;
-            x += row[from..].iter().take_while(|other| **other == value).count();
+            x += stretch(&row[from..], value);
             if value == background {
                 continue;
             }
@@ -124,6 +124,18 @@ pub(super) fn runs<T: PartialEq + Copy>(values: &[T], size: Size, background: T,
         run.number = final_number[run.number as usize];
     }
     Runs { runs, row_ends, count }
+}
+
+/// How many values at the beginning are `value`; most of a mask is background, so whole blocks of it are passed at once.
+fn stretch<T: PartialEq + Copy>(values: &[T], value: T) -> usize {
+    let mut passed = 0;
+    while let Some(block) = values[passed..].first_chunk::<64>() {
+        if !block.iter().fold(true, |same, other| same & (*other == value)) {
+            break;
+        }
+        passed += block.len();
+    }
+    passed + values[passed..].iter().take_while(|other| **other == value).count()
 }
 
 /// The final number of each provisional one, and how many there are. A root is the first number of its piece, so
