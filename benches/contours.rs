@@ -7,13 +7,15 @@
 //! The mask is a byte a pixel, 0 for background. Prints a line of JSON, as `benches/peers/contours.py` does with other tracers;
 //! `--rings` writes every ring's corners, to compare. `benches/contours.sh` runs all in turn.
 
+mod common;
+
+use common::{arguments, cpu_seconds};
 use slidestream::config::{ClassRole, ModelClass};
 use slidestream::geometry::Size;
 use slidestream::sink::Sink;
 use slidestream::sink::geojson::{GeoJsonSink, ObjectType};
 use slidestream::tile::Object;
 use slidestream::vectorize::contour;
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{BufWriter, Write as _};
 use uuid::Uuid;
@@ -22,13 +24,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
     slidestream::cli::keep_freed_memory();
-    let mut arguments = BTreeMap::new();
-    // cargo itself adds `--bench`.
-    let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
-    while let Some(name) = words.next() {
-        let value = words.next().ok_or_else(|| format!("{name} needs a value"))?;
-        arguments.insert(name, value);
-    }
+    let arguments = arguments()?;
     let Some(mask) = arguments.get("--mask") else {
         println!("contours: nothing to do without --mask; benches/contours.sh runs it beside others");
         return Ok(());
@@ -76,16 +72,4 @@ fn main() -> Result<()> {
     });
     println!("{line}");
     Ok(())
-}
-
-/// User and system time of this process.
-fn cpu_seconds() -> f64 {
-    // SAFETY: a plain struct of numbers, which zeros are valid for, filled by the call.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
-        usage
-    };
-    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
-    seconds(usage.ru_utime) + seconds(usage.ru_stime)
 }

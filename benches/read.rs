@@ -6,9 +6,11 @@
 //!
 //! Prints a line of JSON, as `benches/peers/read.py` does with other readers; `benches/read.sh` runs all in turn.
 
+mod common;
+
+use common::{arguments, cpu_seconds};
 use slidestream::geometry::Rect;
 use slidestream::slide::{self, Limits, Reader};
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -22,13 +24,7 @@ const WINDOW: u32 = 256;
 fn main() -> Result<()> {
     // As the program does.
     slidestream::cli::keep_freed_memory();
-    let mut arguments = BTreeMap::new();
-    // cargo itself adds `--bench`.
-    let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
-    while let Some(name) = words.next() {
-        let value = words.next().ok_or_else(|| format!("{name} needs a value"))?;
-        arguments.insert(name, value);
-    }
+    let arguments = arguments()?;
     let Some(path) = arguments.get("--slide").map(PathBuf::from) else {
         println!("read: nothing to do without --slide; benches/read.sh runs it beside others");
         return Ok(());
@@ -66,16 +62,4 @@ fn main() -> Result<()> {
     });
     println!("{line}");
     Ok(())
-}
-
-/// User and system time of this process.
-fn cpu_seconds() -> f64 {
-    // SAFETY: a plain struct of numbers, which zeros are valid for, filled by the call.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
-        usage
-    };
-    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
-    seconds(usage.ru_utime) + seconds(usage.ru_stime)
 }

@@ -8,12 +8,14 @@
 //! The first call writes weights, images, noise and steps; the second trains on them and prints a line of JSON, as
 //! `benches/peers/train_step.py` does with PyTorch. `benches/train_step.sh` runs both in turn.
 
+mod common;
+
+use common::arguments;
 use slidestream::config::{DiffusionConfig, NetworkSpec, OptimizerConfig};
 use slidestream::diffusion::Objective;
 use slidestream::nn::weights::{self, Tensors};
 use slidestream::nn::{Init, Mode, UNet, channels_last};
 use slidestream::train::{Optimizer, device};
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -30,13 +32,7 @@ const EDGES: [i64; 2] = [128, 256];
 fn main() -> Result<()> {
     // As the program does.
     slidestream::cli::keep_freed_memory();
-    let mut arguments = BTreeMap::new();
-    // cargo itself adds `--bench`.
-    let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
-    while let Some(name) = words.next() {
-        let value = words.next().ok_or_else(|| format!("{name} needs a value"))?;
-        arguments.insert(name, value);
-    }
+    let arguments = arguments()?;
     if let Some(folder) = arguments.get("--write-state") {
         return write_state(Path::new(folder));
     }

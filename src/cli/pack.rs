@@ -28,8 +28,8 @@ sha256sum -c SHA256SUMS checks every file.\n";
 /// Packs this program, the libraries that it runs with, models and licences into one archive for this platform.
 ///
 /// Writes slidestream-engine-PLATFORM-cpu.tar.zst and its sha256 beside it. QuPath's Install engine... and the JVM library
-/// take either. OpenVINO is packed where ./setup --openvino has brought it. The same files give the same archive. It has to run where the program was built, since it asks cargo for the
-/// licences of the crates.
+/// take either. OpenVINO is packed where ./setup --openvino has brought it. The same files give the same archive. It has to
+/// run where the program was built, since it asks cargo for the licences of the crates.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  slidestream pack --out dist\n  slidestream pack --out dist --model he-nuclei --level 19"
@@ -98,9 +98,9 @@ fn collect(models: &[String]) -> Result<Files> {
     ]);
     add_folder(&mut files, &licences::of_natives(&libraries)?, "licences")?;
     #[cfg(feature = "openvino")]
-    if let Some(folder) = crate::infer::openvino_library::folder() {
-        add_folder(&mut files, &folder, OPENVINO)?;
-        add_folder(&mut files, &licences::of_natives(&[folder.join("library")])?, "licences/openvino")?;
+    if let Some(library) = crate::infer::openvino_library::beside_the_program() {
+        add_folder(&mut files, library.parent().unwrap_or(root), OPENVINO)?;
+        add_folder(&mut files, &licences::of_natives(&[library])?, "licences/openvino")?;
     }
     for library in libraries {
         let name = library.file_name().unwrap_or_default().to_string_lossy().into_owned();

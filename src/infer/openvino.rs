@@ -86,29 +86,27 @@ impl OpenVinoSegmenter {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::btree_map::Entry::Vacant(entry) => entry.insert(self.shared.request(job)?),
         };
-        let run = || -> Result<Vec<u8>, openvino::InferenceError> {
+        let one = self.shared.classes * job.width as usize * job.height as usize;
+        // The answers, and how many bytes there were.
+        let mut run = || -> Result<(Vec<Vec<u8>>, usize), openvino::InferenceError> {
             let mut input = request.get_input_tensor()?;
             let bytes = input.get_raw_data_mut()?;
             for (room, image) in bytes.chunks_exact_mut(images[0].as_raw().len()).zip(images) {
                 room.copy_from_slice(image.as_raw());
             }
             request.infer()?;
-            Ok(request.get_output_tensor()?.get_raw_data()?.to_vec())
+            let output = request.get_output_tensor()?;
+            let bytes = output.get_raw_data()?;
+            Ok((bytes.chunks_exact(one).map(<[u8]>::to_vec).collect(), bytes.len()))
         };
-        let mut run = run;
-        let values = run().map_err(failed(&name))?;
-        let one = self.shared.classes * job.width as usize * job.height as usize;
-        if values.len() != one * images.len() {
-            let reason = format!("answers {} bytes instead of {}", values.len(), one * images.len());
+        let (answers, bytes) = run().map_err(failed(&name))?;
+        if bytes != one * images.len() {
+            let reason = format!("answers {bytes} bytes instead of {}", one * images.len());
             return Err(Error::model(&self.shared.model, reason));
         }
-        let maps = |values: &[u8]| ProbabilityMaps {
-            classes: self.shared.classes,
-            width: job.width,
-            height: job.height,
-            values: values.to_vec(),
-        };
-        Ok(values.chunks_exact(one).map(maps).collect())
+        let Job { width, height, .. } = job;
+        let classes = self.shared.classes;
+        Ok(answers.into_iter().map(|values| ProbabilityMaps { classes, width, height, values }).collect())
     }
 }
 

@@ -45,18 +45,13 @@ fn library_in(folder: &Path) -> Option<PathBuf> {
     found.pop()
 }
 
-/// In `openvino/lib` or `.native/openvino/lib` beside the program or in one of the four folders above it.
-fn beside_the_program() -> Option<PathBuf> {
+/// The library in `openvino/lib` or `.native/openvino/lib` beside the program or in one of the four folders above it.
+pub fn beside_the_program() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     let folders = program.ancestors().skip(1).take(5);
     folders
         .flat_map(|folder| [folder.join("openvino/lib"), folder.join(".native/openvino/lib")])
         .find_map(|folder| library_in(&folder))
-}
-
-/// The folder of the libraries that lie where the program looks by itself.
-pub fn folder() -> Option<PathBuf> {
-    beside_the_program().and_then(|library| Some(library.parent()?.to_owned()))
 }
 
 /// The precision to compute in and why.

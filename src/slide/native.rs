@@ -1,4 +1,4 @@
-//! The tiles of Aperio, generic, Philips and Trestle TIFF without OpenSlide's drawing, which costs six times the decoding.
+//! The tiles of Aperio, generic, Philips and Trestle TIFF without OpenSlide's drawing, which costs several times the decoding.
 //!
 //! OpenSlide has opened the file and says what there is: levels, resolution, properties. The pixels come from the directories
 //! whose tiles are exactly what OpenSlide would draw; a slide that has any level for which this is not sure stays with OpenSlide.

@@ -70,6 +70,9 @@ pub fn open_with(path: &Path, limits: &Limits, reader: Reader) -> Result<Arc<dyn
     if let Some(slide) = through_openslide(path, limits)? {
         return Ok(slide);
     }
+    if reader == Reader::OpenSlide {
+        return Err(not_openslides(path));
+    }
     let reason = match kind {
         Kind::Dicom => "it is a DICOM file, but not a whole-slide image that OpenSlide reads",
         _ => "no reader knows this kind of file",
@@ -83,6 +86,10 @@ pub fn open_with(path: &Path, limits: &Limits, reader: Reader) -> Result<Arc<dyn
 fn not_native(path: &Path, why: &str) -> Error {
     let reason = format!("the native reader does not take it: {why}; use --reader auto");
     Error::Unsupported { path: path.to_owned(), reason }
+}
+
+fn not_openslides(path: &Path) -> Error {
+    Error::Unsupported { path: path.to_owned(), reason: "OpenSlide does not know it; use --reader auto".into() }
 }
 
 fn open_tiff(path: &Path, limits: &Limits, reader: Reader) -> Result<Arc<dyn SlideSource>> {
@@ -100,10 +107,7 @@ fn open_tiff(path: &Path, limits: &Limits, reader: Reader) -> Result<Arc<dyn Sli
     };
     match slide {
         Some(slide) => Ok(slide),
-        None if reader == Reader::OpenSlide => Err(Error::Unsupported {
-            path: path.to_owned(),
-            reason: "OpenSlide does not know it; use --reader auto".into(),
-        }),
+        None if reader == Reader::OpenSlide => Err(not_openslides(path)),
         None => Ok(Arc::new(super::tiff::open(path, &mut file, limits)?)),
     }
 }

@@ -40,6 +40,14 @@ pub(super) fn decode(
     complete(jpeg, color, size, rows)
 }
 
+/// Does a JPEG of these pixels fit a tile or strip of `size` with `rows` rows at least?
+pub(super) fn fits(width: u32, height: u32, size: Size, rows: u32) -> Result<(), BoxError> {
+    if width == size.width && (rows..=size.height).contains(&height) {
+        return Ok(());
+    }
+    Err(format!("the JPEG has {width} x {height} pixels, the directory says {size}").into())
+}
+
 #[cfg(feature = "jpeg-turbo")]
 fn complete(jpeg: Vec<u8>, color: Color, size: Size, rows: u32) -> Result<RgbImage, BoxError> {
     super::tiff_jpeg_turbo::decode(&jpeg, color, size, rows)

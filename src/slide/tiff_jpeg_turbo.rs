@@ -2,7 +2,7 @@
 //!
 //! OpenSlide decodes with the same library and the same settings (slow integer transform, smoothed chroma), so the pixels are the same.
 
-use super::tiff_jpeg::Color;
+use super::tiff_jpeg::{Color, fits};
 use crate::error::BoxError;
 use crate::geometry::Size;
 use image::RgbImage;
@@ -38,9 +38,7 @@ fn with(
 ) -> Result<RgbImage, BoxError> {
     let header = decompressor.read_header(jpeg).map_err(|error| format!("damaged JPEG: {error}"))?;
     let (width, height) = (header.width as u32, header.height as u32);
-    if width != size.width || height > size.height || height < rows {
-        return Err(format!("the JPEG has {width} x {height} pixels, the directory says {size}").into());
-    }
+    fits(width, height, size, rows)?;
     let gray = matches!(color, Color::Gray | Color::InvertedGray);
     if gray != (header.colorspace == Colorspace::Gray) {
         return Err(format!("the JPEG's samples are {:?}, which is not {color:?}", header.colorspace).into());

@@ -1,6 +1,6 @@
 //! JPEG tiles through zune-jpeg, for builds without libjpeg-turbo: written in Rust, half as fast, and smoothing chroma differently.
 
-use super::tiff_jpeg::{Color, rgb_of_ycbcr};
+use super::tiff_jpeg::{Color, fits, rgb_of_ycbcr};
 use super::tiff_jpeg_scan;
 use crate::error::BoxError;
 use crate::geometry::Size;
@@ -20,9 +20,7 @@ pub(super) fn decode(jpeg: Vec<u8>, color: Color, size: Size, rows: u32) -> Resu
         return Err("the JPEG has no header".into());
     };
     let (width, height) = (u32::from(info.width), u32::from(info.height));
-    if width != size.width || height > size.height || height < rows {
-        return Err(format!("the JPEG has {width} x {height} pixels, the directory says {size}").into());
-    }
+    fits(width, height, size, rows)?;
     // The same colour space out as in: no conversion but ours.
     decoder.set_options(strict.jpeg_set_out_colorspace(own));
     let samples = decoder.decode()?;

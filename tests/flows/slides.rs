@@ -144,7 +144,8 @@ fn a_reader_that_was_asked_for_and_cannot_says_why() {
     assert!(refused("emulated/ventana.bif", Reader::Native).contains("`ventana`"));
     assert!(refused("emulated/mirax.mrxs", Reader::Native).contains("tiled TIFF"));
     let picture = folder.join("../malformed/all_white.png");
-    assert!(slide::open_with(&picture, &Limits::default(), Reader::OpenSlide).is_err());
+    let error = slide::open_with(&picture, &Limits::default(), Reader::OpenSlide).err().expect("refused").to_string();
+    assert!(error.contains("--reader auto"), "{error}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::Run;
 use super::canvas::{save, text_size, write};
-use crate::data::Split;
+use crate::data::{Sample, Split};
 use crate::error::Result;
 use crate::geometry::Size;
 use crate::nn::UNet;
@@ -13,11 +13,12 @@ use crate::run::whole_image::Found;
 use crate::train::Predictor;
 use image::{Rgb, RgbImage};
 use std::path::Path;
+use std::sync::Arc;
 
 /// One row of the sheet.
 pub(super) struct Row {
     pub title: String,
-    pub image: RgbImage,
+    pub sample: Arc<Sample>,
     pub truth: Scene,
     pub prediction: Scene,
 }
@@ -36,7 +37,7 @@ pub(super) fn look(run: &Run, predictor: &Predictor, network: &UNet, index: usiz
     let names = [run.table.files[index].as_str(), &run.table.groups[index], &run.table.styles[index]];
     let several = run.classes_shown().len();
     let score = ImageScore::of(names, run.table.splits[index].name(), &prediction.against(&truth, several));
-    Ok((Row { title: title(&score), image: sample.image.clone(), truth, prediction }, score))
+    Ok((Row { title: title(&score), sample, truth, prediction }, score))
 }
 
 /// Held-out images, one a group first, then more.
@@ -102,8 +103,9 @@ pub(super) fn sheet(rows: &[Row], classes: &[(String, [u8; 3])], path: &Path) ->
 }
 
 fn panels(row: &Row, colors: &[[u8; 3]]) -> [RgbImage; 3] {
-    let size = Size::new(row.image.width(), row.image.height());
-    let plain = fitted(&row.image, PANEL);
+    let image = &row.sample.image;
+    let size = Size::new(image.width(), image.height());
+    let plain = fitted(image, PANEL);
     let drawn = |scene: &Scene, color| outlined_classes(&plain, scene, size, color, colors);
     let (truth, prediction) = (drawn(&row.truth, TRUTH), drawn(&row.prediction, PREDICTION));
     [plain, truth, prediction]
