@@ -2,9 +2,9 @@
 
     pip install numpy pillow tifffile imagecodecs
     slidestream segment ebhi_mosaic_dev.svs --model colon-glands --out DIR
-    python benches/mosaic_dice.py DIR/ebhi_mosaic_dev.svs/classes.tif ebhi_mosaic_dev_gt_4umpp.png
+    python benches/mosaic_dice.py DIR/ebhi_mosaic_dev.svs/classes.tif ebhi_mosaic_dev_gt_4umpp.png [BACKGROUND]
 
-Once over the whole slide, and once over its tissue alone, without what is found on glass. The class map is reduced to the truth's size by the majority of each block's pixels.
+Every class but BACKGROUND, 0 if not given, is gland. Once over the whole slide, and once over its tissue alone, without what is found on glass. The class map is reduced to the truth's size by the majority of each block's pixels.
 """
 
 import sys
@@ -16,8 +16,8 @@ from PIL import Image
 Image.MAX_IMAGE_PIXELS = None
 
 
-def main(classes, truth):
-    found = tifffile.imread(classes) > 0
+def main(classes, truth, background=0):
+    found = tifffile.imread(classes) != int(background)
     truth = numpy.asarray(Image.open(truth))
     tissue, truth = truth != 0, truth == 2
     factor = round(found.shape[0] / truth.shape[0])

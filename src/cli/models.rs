@@ -5,13 +5,14 @@ use crate::infer::golden::Golden;
 use crate::infer::package::Package;
 use crate::infer::{self, EngineOptions};
 use clap::Subcommand;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Lists, shows and checks model packages.
 #[derive(Debug, clap::Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Examples:\n  slidestream models list\n  slidestream models show nuclei\n  slidestream models check nuclei\n  slidestream models export nuclei nuclei.onnx\n\n\
+    after_help = "Examples:\n  slidestream models list\n  slidestream models show nuclei\n  slidestream models check nuclei\n  slidestream models export nuclei nuclei.onnx\n  slidestream models import glands.onnx --description glands.toml models/glands\n\n\
                   Models are searched in the folders of $SLIDESTREAM_MODELS, in `models` beside or above the program, and \
                   in ~/.local/share/slidestream/models."
 )]
@@ -42,8 +43,17 @@ enum ModelsCommand {
         /// Name of a model, or its folder.
         model: String,
         /// The file to write; it must not exist.
-        out: std::path::PathBuf,
+        out: PathBuf,
     },
+    /// Makes a model package around a network from elsewhere: ONNX or TorchScript.
+    #[cfg(feature = "torch")]
+    #[command(after_help = "Examples:\n  slidestream models import glands.onnx --description glands.toml \\\n    \
+                            ~/.local/share/slidestream/models/glands\n\n\
+                            The description is a model.toml without [weights]; configs/shell-v1.toml is an example. An ONNX \
+                            file takes float32 [batch, 3, height, width] and gives float32 [batch, classes, height, width], \
+                            with the sizes open or those of the tile; OpenVINO computes it. Before the package appears, one \
+                            tile is computed.")]
+    Import(ImportArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -64,6 +74,21 @@ struct CheckArgs {
     trust_model: bool,
 }
 
+#[cfg(feature = "torch")]
+#[derive(Debug, clap::Args)]
+struct ImportArgs {
+    /// The network: *.onnx or *.pt.
+    file: PathBuf,
+    /// What it is, wants to see and answers.
+    #[arg(long, value_name = "TOML")]
+    description: PathBuf,
+    /// The package to make; it must not exist.
+    folder: PathBuf,
+    /// Run a model that is a program (TorchScript).
+    #[arg(long)]
+    trust_model: bool,
+}
+
 /// Runs the subcommand.
 ///
 /// # Errors
@@ -75,6 +100,8 @@ pub fn run(args: ModelsArgs) -> Result<ExitCode> {
         ModelsCommand::Check(args) => check(&args),
         #[cfg(feature = "torch")]
         ModelsCommand::Export { model, out } => export(&Package::find(&model)?, &out),
+        #[cfg(feature = "torch")]
+        ModelsCommand::Import(args) => import(&args),
     }
 }
 
@@ -107,13 +134,28 @@ fn show(package: &Package) -> Result<ExitCode> {
 }
 
 #[cfg(feature = "torch")]
-fn export(package: &Package, out: &std::path::Path) -> Result<ExitCode> {
+fn export(package: &Package, out: &Path) -> Result<ExitCode> {
     if out.exists() {
         return Err(Error::config("OUT", out.display(), "exists already; remove it or choose another"));
     }
     let file = infer::torch_onnx::onnx(package, crate::nn::onnx::Ends::Logits, None)?;
     crate::file::write_bytes(out, &file)?;
     println!("{}: {} bytes, {} {}", out.display(), file.len(), package.config.name, package.config.version);
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "torch")]
+fn import(args: &ImportArgs) -> Result<ExitCode> {
+    let options = EngineOptions { trust_model: args.trust_model, device: "cpu".into(), ..EngineOptions::default() };
+    let package = Package::import(&args.file, &args.description, &args.folder, |package| {
+        let mut engine = infer::load(package, &options)?;
+        let edge = package.config.input.tile_px;
+        let tile = image::RgbImage::from_pixel(edge, edge, image::Rgb([200; 3]));
+        let maps = engine.single().predict_image(&tile)?;
+        println!("engine     {}: {} classes for a tile of {edge} px", engine.engine().engine, maps.classes);
+        Ok(())
+    })?;
+    println!("{}: {} {}", package.folder().display(), package.config.name, package.config.version);
     Ok(ExitCode::SUCCESS)
 }
 

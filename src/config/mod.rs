@@ -7,6 +7,7 @@ mod evaluate;
 mod finetune;
 mod host_image;
 mod loss;
+mod network;
 mod output_model;
 mod package;
 mod pretext;
@@ -28,9 +29,10 @@ pub use evaluate::{EvaluateConfig, MaskKind};
 pub use finetune::{FinetuneConfig, TrainInput};
 pub use host_image::HostImage;
 pub use loss::{LossConfig, SsMode};
+pub use network::{Answers, NetworkSpec, Normalisation};
 pub use output_model::{OutputClass, OutputModel, Stored};
 pub use package::{
-    ClassRole, InputSpec, ModelClass, ModelPackage, NetworkSpec, Normalisation, Postprocessing, Task, WeightsSpec,
+    Channels, ClassRole, ExternalFile, InputSpec, ModelClass, ModelPackage, Postprocessing, Task, WeightsSpec,
 };
 pub use pretext::{Denoised, DenoisingConfig, PretextConfig};
 pub use pretrain::{PretrainConfig, PretrainInput, PretrainTraining, Reduction, ValNoise};

@@ -1,5 +1,6 @@
 //! `model.toml`: everything about a model but its weights.
 
+use super::NetworkSpec;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ pub enum Task {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClassRole {
-    /// Not reported.
+    /// Not reported. Foreign networks may have several such classes.
     Background,
     /// Pixels of objects.
     Object,
@@ -38,61 +39,6 @@ pub struct ModelClass {
     pub color: [u8; 3],
 }
 
-/// Kind of normalisation layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum Normalisation {
-    /// Group normalisation with 8 groups: the published network. Depends on the whole tile.
-    #[default]
-    Group,
-    /// Batch normalisation: folded into the convolutions at inference, so that a pixel's result depends on its
-    /// neighbourhood alone and not on where the tile ends.
-    Batch,
-}
-
-/// The network and its parameters; defaults are the published ones (GenSelfDiff-HIS, section III).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct NetworkSpec {
-    /// `unet`, or `torchscript` for a program that brings its own network; the other fields keep their defaults then.
-    pub kind: String,
-    /// Base width in channels.
-    pub dim: i64,
-    /// Width of each level in units of `dim`.
-    pub multipliers: Vec<i64>,
-    /// Kind of normalisation layers.
-    pub normalisation: Normalisation,
-    /// Linear attention at every level and full attention in the middle.
-    pub attention: bool,
-    /// Join the full-resolution features to the decoder; the published network computes and drops them.
-    pub full_resolution_skip: bool,
-    /// Time embedding in every residual block; a segmentation network is fed the constant `step`.
-    pub time_embedding: bool,
-    /// Diffusion step, from 0, that the network is fed where none is given: at inference always.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub step: u32,
-}
-
-impl Default for NetworkSpec {
-    fn default() -> Self {
-        Self {
-            kind: "unet".into(),
-            dim: 64,
-            multipliers: vec![1, 2, 4, 8],
-            normalisation: Normalisation::Group,
-            attention: true,
-            full_resolution_skip: false,
-            time_embedding: true,
-            step: 0,
-        }
-    }
-}
-
-/// Packages of step 0 do not name it, so that older programs read them.
-fn is_zero(step: &u32) -> bool {
-    *step == 0
-}
-
 /// What the network wants to see.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,6 +51,28 @@ pub struct InputSpec {
     pub halo_px: u32,
     /// Pixel values 0 and 255 are mapped to these.
     pub range: [f32; 2],
+    /// What the three channels are.
+    #[serde(default, skip_serializing_if = "Channels::is_rgb")]
+    pub channels: Channels,
+}
+
+/// What the three channels of a network's input are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Channels {
+    /// Red, green, blue, as the slide has them.
+    #[default]
+    Rgb,
+    /// Eosin, hematoxylin and optical density: stains found in the slide by Macenko's method, each channel stretched from
+    /// its 1st to its 99th percentile over 0 to 255.
+    MacenkoEho,
+}
+
+impl Channels {
+    /// Are the slide's pixels used as they are?
+    pub fn is_rgb(&self) -> bool {
+        *self == Self::Rgb
+    }
 }
 
 /// From probabilities to objects. Lengths in micrometres.
@@ -131,6 +99,10 @@ pub struct Postprocessing {
     pub max_overlap: f64,
     /// Tolerance of outline simplification in level-0 pixels; 0 keeps every pixel corner.
     pub simplify_px: f64,
+    /// Pixels outside the area that is looked at, tissue or annotations, are background, for networks that call bare
+    /// glass something else; task `regions` only.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub inside_area: bool,
 }
 
 impl Default for Postprocessing {
@@ -145,6 +117,7 @@ impl Default for Postprocessing {
             max_radius_um: 12.0,
             max_overlap: 0.5,
             simplify_px: 0.0,
+            inside_area: false,
         }
     }
 }
@@ -153,7 +126,20 @@ impl Default for Postprocessing {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WeightsSpec {
-    /// File name inside the package: `weights.safetensors`, or `model.pt` for TorchScript.
+    /// File name inside the package: `weights.safetensors`, `*.pt` for TorchScript or `*.onnx` for ONNX.
+    pub file: String,
+    /// Of that file, in hexadecimal.
+    pub sha256: String,
+    /// The file in which an ONNX file keeps its larger tensors, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<ExternalFile>,
+}
+
+/// A second file of weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExternalFile {
+    /// File name inside the package, as the ONNX file calls it.
     pub file: String,
     /// Of that file, in hexadecimal.
     pub sha256: String,
@@ -217,7 +203,8 @@ impl ModelPackage {
         check(input.range[0] < input.range[1], "input.range", &input.range[1], "must be above the lower end")?;
         check(self.classes.len() >= 2, "classes", &self.classes.len(), "background and one more are needed")?;
         let roles = |role| self.classes.iter().filter(|class| class.role == role).count();
-        check(roles(ClassRole::Background) == 1, "classes", &"", "exactly one must have the role background")?;
+        check(roles(ClassRole::Background) >= 1, "classes", &"", "one at least must have the role background")?;
+        check(roles(ClassRole::Object) >= 1, "classes", &"", "one at least must have the role object")?;
         let boundaries = usize::from(self.task == Task::Instances);
         check(roles(ClassRole::Boundary) <= boundaries, "classes", &"", "a boundary class needs the task instances")?;
         self.network.validate()?;
@@ -227,40 +214,6 @@ impl ModelPackage {
     /// Edge of a core in pixels.
     pub fn core_px(&self) -> u32 {
         self.input.tile_px - 2 * self.input.halo_px
-    }
-}
-
-impl NetworkSpec {
-    /// Is the network a program of its own?
-    pub fn is_torchscript(&self) -> bool {
-        self.kind == "torchscript"
-    }
-
-    /// Checks every value.
-    ///
-    /// # Errors
-    /// [`Error::Config`] that names the field.
-    pub fn validate(&self) -> Result<()> {
-        if self.is_torchscript() {
-            let plain = Self { kind: self.kind.clone(), ..Self::default() };
-            let reason = "a `torchscript` model takes no other fields in [network]";
-            return if *self == plain { Ok(()) } else { Err(Error::config("network.kind", &self.kind, reason)) };
-        }
-        if self.kind != "unet" {
-            return Err(Error::config("network.kind", &self.kind, "must be `unet` or `torchscript`"));
-        }
-        if self.dim < 8 || self.dim % 8 != 0 {
-            return Err(Error::config("network.dim", self.dim, "must be a multiple of 8"));
-        }
-        if self.multipliers.len() < 2 || self.multipliers.iter().any(|&m| m < 1) {
-            let value = format!("{:?}", self.multipliers);
-            return Err(Error::config("network.multipliers", value, "at least two whole numbers of 1 or more"));
-        }
-        if self.step > 0 && !self.time_embedding {
-            let reason = "a network without a time embedding takes no diffusion steps";
-            return Err(Error::config("network.step", self.step, reason));
-        }
-        Ok(())
     }
 }
 
@@ -294,6 +247,10 @@ impl Postprocessing {
                 return Err(Error::config(field, value, "must be 0 or more"));
             }
         }
+        if self.inside_area && task == Task::Instances {
+            let reason = "acts on regions, and the task is `instances`; remove it";
+            return Err(Error::config("postprocessing.inside_area", true, reason));
+        }
         let default = Self::default();
         let of_instances = [
             ("postprocessing.seed_threshold", self.seed_threshold.into(), default.seed_threshold.into()),
@@ -322,7 +279,14 @@ mod tests {
         assert!(post.validate(Task::Instances).is_ok());
         let error = post.validate(Task::Regions).expect_err("does nothing").to_string();
         assert!(error.starts_with("`postprocessing.max_overlap` is 0.25: would do nothing"), "{error}");
-        let post = Postprocessing { min_area_um2: 500.0, max_hole_um2: 50.0, simplify_px: 1.0, ..Default::default() };
+        assert!(Postprocessing { inside_area: true, ..Default::default() }.validate(Task::Instances).is_err());
+        let post = Postprocessing {
+            inside_area: true,
+            min_area_um2: 500.0,
+            max_hole_um2: 50.0,
+            simplify_px: 1.0,
+            ..Default::default()
+        };
         assert!(post.validate(Task::Regions).is_ok());
     }
 }

@@ -193,7 +193,7 @@ impl PretrainConfig {
             return Err(Error::config("input.range", self.input.range[1], "must be above the lower end"));
         }
         self.network.validate()?;
-        if self.network.is_torchscript() {
+        if !self.network.is_unet() {
             return Err(Error::config("network.kind", &self.network.kind, "only `unet` can be trained"));
         }
         self.pretext.validate(self.network.time_embedding)?;

@@ -6,10 +6,10 @@ use super::{NetworkSpec, Normalisation};
 type Span = (i64, i64);
 
 impl NetworkSpec {
-    /// Edges of tiles must be multiples of this: pixels of the input a pixel of the deepest level. 1 for a `torchscript`
-    /// model, of which nothing is known.
+    /// Edges of tiles must be multiples of this: pixels of the input a pixel of the deepest level. What an `onnx`
+    /// model says; 1 for a `torchscript` model, of which nothing is known.
     pub fn stride_px(&self) -> u32 {
-        if self.is_torchscript() { 1 } else { 1 << (self.multipliers.len() - 1) }
+        if self.is_unet() { 1 << (self.multipliers.len() - 1) } else { self.stride.unwrap_or(1) }
     }
 
     /// Pixels around an output pixel beyond which the input has no influence on it, or `None` if all of the tile has:
@@ -18,7 +18,7 @@ impl NetworkSpec {
     /// With a halo of at least this and tiles that start at multiples of [`stride_px`](Self::stride_px), a pixel of a
     /// core does not depend on where its tile ends.
     pub fn receptive_radius_px(&self) -> Option<u32> {
-        if self.is_torchscript() || self.attention || self.normalisation == Normalisation::Group {
+        if !self.is_unet() || self.attention || self.normalisation == Normalisation::Group {
             return None;
         }
         // The network repeats itself every `stride_px` pixels, so these outputs stand for all.

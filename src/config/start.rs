@@ -1,8 +1,8 @@
 //! What a training run starts from, and how the parts of the network follow.
 
+use super::NetworkSpec;
 use super::diffusion::{DiffusionConfig, NoiseSchedule};
 use super::finetune::within;
-use super::package::NetworkSpec;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

@@ -27,6 +27,7 @@ pub mod published_jpeg;
 pub mod restain;
 pub mod sampler;
 mod splits;
+pub mod stain;
 mod warp;
 
 pub use classes::{BOUNDARY, INTERIOR, class_map};

@@ -19,7 +19,14 @@ const MEASURED: Duration = Duration::from_millis(900);
 /// [`Error::Config`] for an unknown name, and those of loading.
 pub(super) fn load(package: &Package, options: &EngineOptions) -> Result<Lanes> {
     let lanes = |first: Box<dyn Segmenter>| Lanes::new(first, options);
-    match options.engine()?.as_str() {
+    let engine = options.engine()?;
+    if package.config.network.is_onnx() && engine != "openvino" {
+        return match &*engine {
+            "auto" => lanes(Box::new(OpenVinoSegmenter::load(package, options)?)),
+            _ => Err(Error::config("engine", engine, "cannot open an `onnx` model; use auto or openvino")),
+        };
+    }
+    match engine.as_str() {
         "libtorch" => lanes(Box::new(TorchSegmenter::load(package, options)?)),
         "openvino" => lanes(Box::new(OpenVinoSegmenter::load(package, options)?)),
         "auto" => match is_a_race(package, options) {
@@ -43,7 +50,7 @@ fn is_a_race(package: &Package, options: &EngineOptions) -> Result<(), Option<St
         "auto" => torch_device::choose("auto", "auto").is_ok_and(|choice| choice.is_cpu()),
         _ => false,
     };
-    if !on_cpu || package.config.network.kind != "unet" || options.precision == "f16" {
+    if !on_cpu || !package.config.network.is_unet() || options.precision == "f16" {
         return Err(None);
     }
     openvino_library::load().map(|_| ()).map_err(|reason| Some(format!("libtorch: {reason}")))

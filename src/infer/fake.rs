@@ -2,7 +2,9 @@
 //! everything but the model.
 
 use super::{EngineInfo, Segmenter};
-use crate::config::{ClassRole, InputSpec, ModelClass, ModelPackage, NetworkSpec, Postprocessing, Task, WeightsSpec};
+use crate::config::{
+    Channels, ClassRole, InputSpec, ModelClass, ModelPackage, NetworkSpec, Postprocessing, Task, WeightsSpec,
+};
 use crate::error::{Error, Result};
 use crate::tile::{ProbabilityMaps, Tile};
 use image::RgbImage;
@@ -69,14 +71,14 @@ impl FakeSegmenter {
             task: Task::Instances,
             license: "Apache-2.0".into(),
             network: NetworkSpec::default(),
-            input: InputSpec { mpp, tile_px, halo_px, range: [0.0, 1.0] },
+            input: InputSpec { mpp, tile_px, halo_px, range: [0.0, 1.0], channels: Channels::Rgb },
             classes: vec![
                 class("Background", ClassRole::Background, [255, 255, 255]),
                 class("Nucleus", ClassRole::Object, [200, 0, 0]),
                 class("Boundary", ClassRole::Boundary, [0, 0, 0]),
             ],
             postprocessing: Postprocessing::default(),
-            weights: WeightsSpec { file: "none".into(), sha256: "0".repeat(64) },
+            weights: WeightsSpec { file: "none".into(), sha256: "0".repeat(64), external: None },
             training: Default::default(),
             metrics: Default::default(),
         }

@@ -10,8 +10,12 @@ pub mod lanes;
 #[cfg(feature = "openvino")]
 pub mod openvino;
 #[cfg(feature = "openvino")]
+mod openvino_graph;
+#[cfg(feature = "openvino")]
 pub mod openvino_library;
 pub mod package;
+#[cfg(feature = "torch")]
+mod package_import;
 pub mod tiling;
 #[cfg(feature = "torch")]
 pub mod torch;

@@ -1,5 +1,6 @@
 //! Models computed by OpenVINO, the second engine for a CPU.
 
+use super::openvino_graph::Graph;
 use super::openvino_library as library;
 use super::package::Package;
 use super::tiling;
@@ -15,8 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// What is the same for all lanes of a model.
 struct Shared {
     model: String,
-    /// An ONNX file from bytes to bytes ([`Ends::Bytes`]), its sizes open.
-    onnx: Vec<u8>,
+    network: Network,
     stride: u32,
     classes: usize,
     /// Threads of all lanes together.
@@ -25,6 +25,13 @@ struct Shared {
     /// Compiles one model after the other.
     core: Mutex<Core>,
     compiled: Mutex<BTreeMap<Job, openvino::CompiledModel>>,
+}
+
+/// A network as ONNX, its sizes open.
+enum Network {
+    /// One of ours, written from bytes to bytes ([`Ends::Bytes`]).
+    Ours(Vec<u8>),
+    Foreign(Box<Graph>),
 }
 
 /// What a compiled model is for: OpenVINO is fastest where every size is known.
@@ -45,7 +52,7 @@ pub struct OpenVinoSegmenter {
 }
 
 impl OpenVinoSegmenter {
-    /// Writes the package's network as ONNX and hands it to OpenVINO. It is compiled when the first tile comes, for that
+    /// Hands the package's network to OpenVINO: an ONNX file, or one of ours written as such. It is compiled when the first tile comes, for that
     /// tile's size.
     ///
     /// # Errors
@@ -54,14 +61,19 @@ impl OpenVinoSegmenter {
     pub fn load(package: &Package, options: &EngineOptions) -> Result<Self> {
         let version = library::load().map_err(|reason| Error::Device { device: "cpu".into(), reason })?;
         if !matches!(&*options.device, "auto" | "cpu") {
-            let reason = "OpenVINO computes on the CPU alone here; use --device cpu or --engine libtorch".into();
+            let reason = "OpenVINO computes on the CPU alone here; use --device cpu, or --engine libtorch for one of our networks".into();
             return Err(Error::Device { device: options.device.clone(), reason });
         }
         let (precision, why) = library::precision(&options.precision)?;
         let config = &package.config;
+        let network = if config.network.is_onnx() {
+            Network::Foreign(Box::new(Graph::of(package)?))
+        } else {
+            Network::Ours(super::torch_onnx::onnx(package, Ends::Bytes(config.input.range), None)?)
+        };
         let shared = Shared {
             model: config.name.clone(),
-            onnx: super::torch_onnx::onnx(package, Ends::Bytes(config.input.range), None)?,
+            network,
             stride: config.network.stride_px(),
             classes: config.classes.len(),
             threads: options.threads(),
@@ -87,25 +99,41 @@ impl OpenVinoSegmenter {
             std::collections::btree_map::Entry::Vacant(entry) => entry.insert(self.shared.request(job)?),
         };
         let one = self.shared.classes * job.width as usize * job.height as usize;
-        // The answers, and how many bytes there were.
+        let classes = self.shared.classes;
+        // The answers, and how many values there were.
         let mut run = || -> Result<(Vec<Vec<u8>>, usize), openvino::InferenceError> {
             let mut input = request.get_input_tensor()?;
-            let bytes = input.get_raw_data_mut()?;
-            for (room, image) in bytes.chunks_exact_mut(images[0].as_raw().len()).zip(images) {
-                room.copy_from_slice(image.as_raw());
+            let values = images[0].as_raw().len();
+            match &self.shared.network {
+                Network::Ours(_) => {
+                    let rooms = input.get_raw_data_mut()?.chunks_exact_mut(values);
+                    rooms.zip(images).for_each(|(room, image)| room.copy_from_slice(image.as_raw()));
+                }
+                Network::Foreign(graph) => {
+                    let rooms = input.get_data_mut::<f32>()?.chunks_exact_mut(values);
+                    rooms.zip(images).for_each(|(room, image)| graph.fill(room, image));
+                }
             }
             request.infer()?;
             let output = request.get_output_tensor()?;
-            let bytes = output.get_raw_data()?;
-            Ok((bytes.chunks_exact(one).map(<[u8]>::to_vec).collect(), bytes.len()))
+            Ok(match &self.shared.network {
+                Network::Ours(_) => {
+                    let bytes = output.get_raw_data()?;
+                    (bytes.chunks_exact(one).map(<[u8]>::to_vec).collect(), bytes.len())
+                }
+                Network::Foreign(graph) => {
+                    let values = output.get_data::<f32>()?;
+                    let answers = values.chunks_exact(one).map(|planes| graph.probabilities(planes, classes));
+                    (answers.collect(), values.len())
+                }
+            })
         };
-        let (answers, bytes) = run().map_err(failed(&name))?;
-        if bytes != one * images.len() {
-            let reason = format!("answers {bytes} bytes instead of {}", one * images.len());
+        let (answers, values) = run().map_err(failed(&name))?;
+        if values != one * images.len() {
+            let reason = format!("answers {values} values instead of {}", one * images.len());
             return Err(Error::model(&self.shared.model, reason));
         }
         let Job { width, height, .. } = job;
-        let classes = self.shared.classes;
         Ok(answers.into_iter().map(|values| ProbabilityMaps { classes, width, height, values }).collect())
     }
 }
@@ -135,8 +163,11 @@ impl Shared {
             (RwPropertyKey::HintEnableCpuPinning, "NO"),
         ];
         core.set_properties(&DeviceType::CPU, properties)?;
-        let mut model = core.read_model_from_buffer(&self.onnx, None)?;
-        let shape = [job.images as i64, i64::from(job.height), i64::from(job.width), 3];
+        let [images, height, width] = [job.images as i64, i64::from(job.height), i64::from(job.width)];
+        let (mut model, shape) = match &self.network {
+            Network::Ours(onnx) => (core.read_model_from_buffer(onnx, None)?, [images, height, width, 3]),
+            Network::Foreign(graph) => (graph.read(&mut core)?, [images, 3, height, width]),
+        };
         model.reshape_single_input(&PartialShape::new_static(4, &shape)?)?;
         core.compile_model(&model, DeviceType::CPU)
     }

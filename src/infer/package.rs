@@ -88,16 +88,32 @@ impl Package {
         let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
         let config: ModelPackage = toml::from_str(&text).map_err(|e| Error::bad_file(&path, e.to_string()))?;
         config.validate()?;
-        let file = &config.weights.file;
-        if !Path::new(file).components().eq([Component::Normal(OsStr::new(file))]) {
-            return Err(Error::config("weights.file", file, "must be the name of a file beside model.toml"));
-        }
         let package = Self { folder: folder.to_owned(), config };
-        if package.is_torchscript() != package.config.network.is_torchscript() {
-            let reason = "must be `torchscript` for weights in a *.pt file, and for these only";
-            return Err(Error::config("network.kind", &package.config.network.kind, reason));
-        }
+        package.check_files()?;
         Ok(package)
+    }
+
+    /// Do the files named fit the network's kind, and lie in the package?
+    fn check_files(&self) -> Result<()> {
+        let (network, weights) = (&self.config.network, &self.config.weights);
+        let external = weights.external.as_ref().map(|external| ("weights.external.file", &external.file));
+        for (field, file) in [("weights.file", &weights.file)].into_iter().chain(external) {
+            if !Path::new(file).components().eq([Component::Normal(OsStr::new(file))]) {
+                return Err(Error::config(field, file, "must be the name of a file beside model.toml"));
+            }
+        }
+        if self.is_torchscript() != network.is_torchscript() {
+            let reason = "must be `torchscript` for weights in a *.pt file, and for these only";
+            return Err(Error::config("network.kind", &network.kind, reason));
+        }
+        if weights.file.ends_with(".onnx") != network.is_onnx() {
+            let reason = "must be `onnx` for weights in a *.onnx file, and for these only";
+            return Err(Error::config("network.kind", &network.kind, reason));
+        }
+        match external {
+            Some((field, file)) if !network.is_onnx() => Err(Error::config(field, file, "is for `onnx` models only")),
+            _ => Ok(()),
+        }
     }
 
     /// Where it lies.
@@ -128,16 +144,33 @@ impl Package {
             );
             return Err(Error::model(name, reason));
         }
-        let (want, got) = (&self.config.weights.sha256, sha256(&bytes));
-        if !want.eq_ignore_ascii_case(&got) {
-            let reason = format!(
-                "{} has the sha256 {got}, but {CONFIG} says {want}: the file is damaged or was replaced; \
-                 install the package again",
-                path.display()
-            );
-            return Err(Error::model(name, reason));
-        }
+        self.check_hash(&path, &bytes, &self.config.weights.sha256)?;
         Ok(bytes)
+    }
+
+    /// The second file with weights, if there is one, after comparing its hash with that of `model.toml`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::Model`] if it was changed.
+    pub fn external(&self) -> Result<Option<PathBuf>> {
+        let Some(external) = &self.config.weights.external else { return Ok(None) };
+        let path = self.folder.join(&external.file);
+        let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+        self.check_hash(&path, &bytes, &external.sha256)?;
+        Ok(Some(path))
+    }
+
+    fn check_hash(&self, path: &Path, bytes: &[u8], want: &str) -> Result<()> {
+        let got = sha256(bytes);
+        if want.eq_ignore_ascii_case(&got) {
+            return Ok(());
+        }
+        let reason = format!(
+            "{} has the sha256 {got}, but {CONFIG} says {want}: the file is damaged or was replaced; install the package \
+             again",
+            path.display()
+        );
+        Err(Error::model(&self.config.name, reason))
     }
 
     /// Is the model a program (`*.pt`) rather than parameters?
@@ -194,7 +227,7 @@ fn write_draft(draft: &Path, config: &ModelPackage, weights: &[u8], card: &str, 
 }
 
 /// In lower-case hexadecimal.
-fn sha256(bytes: &[u8]) -> String {
+pub(super) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -208,7 +241,7 @@ mod tests {
 
     fn written(parent: &Path) -> Package {
         let mut config = FakeSegmenter::package(0.5, 64, 16);
-        config.weights = WeightsSpec { file: "weights.safetensors".into(), sha256: String::new() };
+        config.weights = WeightsSpec { file: "weights.safetensors".into(), sha256: String::new(), external: None };
         config.metrics.insert("val.dice".into(), 0.5);
         let input = RgbImage::from_pixel(16, 8, Rgb([200, 100, 150]));
         let values = (0..16 * 8 * 3).map(|i| (i % 256) as u8).collect();

@@ -38,6 +38,11 @@ impl TorchSegmenter {
     pub fn load(package: &Package, options: &EngineOptions) -> Result<Self> {
         let mut choice = choose(&options.device, &options.precision)?;
         let config = &package.config;
+        if config.network.is_onnx() {
+            let reason =
+                "is an ONNX graph, which OpenVINO computes and libtorch does not; `./setup --openvino` fetches it";
+            return Err(Error::model(&config.name, reason));
+        }
         let network = if package.is_torchscript() {
             // The precision inside a script is its author's.
             match &*options.precision {

@@ -12,7 +12,7 @@ use tch::Device;
 /// [`Error::Model`] for a package that is a program or an ONNX file itself, and for weights that do not fit.
 pub fn onnx(package: &Package, ends: Ends, size: Option<[i64; 3]>) -> Result<Vec<u8>> {
     let config = &package.config;
-    if config.network.kind != "unet" {
+    if !config.network.is_unet() {
         let reason =
             format!("is a `{}` model; only our own networks (`unet`) can be written as ONNX", config.network.kind);
         return Err(Error::model(&config.name, reason));

@@ -1,7 +1,9 @@
 //! How fast a slide is read, computed and segmented, on the same tiles in the same process.
 
 use super::segment::{Planned, Run, reading};
+use super::stains;
 use crate::budget::{Budget, Permit};
+use crate::data::stain::Stains;
 use crate::error::{Error, Result};
 use crate::infer::Segmenter;
 use crate::sink::commit::Attempt;
@@ -82,13 +84,14 @@ pub fn measure(
     let read = reading(slide, plan);
     let startup = Instant::now();
     let kept = keep(&plan.tiles, &flow, &read)?;
-    forward(run, &kept, flow.config.batch.min(kept.len()))?;
+    let seen = planned.stains.as_ref();
+    forward(run, &kept, seen, flow.config.batch.min(kept.len()))?;
     let startup_s = planning_s + startup.elapsed().as_secs_f64();
 
     let mut turns = Vec::with_capacity(TURNS);
     for _ in 0..TURNS {
         let reading_s = stream::read_only(&flow, read.clone(), &run.cancel)?.wall_s;
-        let forward_s = forward(run, &kept, plan.tiles.len())?;
+        let forward_s = forward(run, &kept, seen, plan.tiles.len())?;
         let attempt = Attempt::begin(&scratch.join("bench"), false)?;
         let worked = run.work(slide, planned, Some(&attempt))?;
         turns.push([reading_s, forward_s, worked.outcome.timings.wall_s + worked.finishing_s]);
@@ -133,7 +136,7 @@ fn at_once<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
 }
 
 /// Seconds that it takes to compute `count` tiles, in the run's batches.
-fn forward(run: &mut Run<'_>, kept: &[Tile], count: usize) -> Result<f64> {
+fn forward(run: &mut Run<'_>, kept: &[Tile], seen: Option<&Stains>, count: usize) -> Result<f64> {
     let (batch, cancel) = (run.config.stream.batch, &run.cancel);
     let lanes = run.lanes.for_batches(count.div_ceil(batch));
     let next = AtomicUsize::new(0);
@@ -147,7 +150,7 @@ fn forward(run: &mut Run<'_>, kept: &[Tile], count: usize) -> Result<f64> {
                 return Err(Error::Cancelled);
             }
             let from = begun % kept.len();
-            lane.predict(&kept[from..kept.len().min(from + batch.min(count - begun))])?;
+            stains::predict(lane, seen, &kept[from..kept.len().min(from + batch.min(count - begun))])?;
         }
     };
     let start = Instant::now();

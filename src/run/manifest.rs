@@ -1,6 +1,7 @@
 //! The record of a run: what went in, how it was computed, what came out.
 
 use crate::config::{ModelPackage, Postprocessing, SegmentConfig};
+use crate::data::stain::Stains;
 use crate::error::{Error, Result};
 use crate::geometry::Size;
 use crate::infer::EngineInfo;
@@ -196,6 +197,9 @@ pub struct Manifest {
     pub input: SlideRecord,
     /// The model.
     pub model: ModelRecord,
+    /// The slide's stains, if the model sees these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stains: Option<Stains>,
     /// Engine, device, precision, threads and why.
     pub engine: EngineInfo,
     /// Everything that was asked for.

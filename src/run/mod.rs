@@ -25,6 +25,7 @@ mod scene;
 #[cfg(feature = "torch")]
 pub mod score;
 pub mod segment;
+mod stains;
 mod stoppable;
 #[cfg(feature = "torch")]
 pub mod study;

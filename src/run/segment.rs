@@ -6,9 +6,11 @@ use super::manifest::{
 };
 use super::outputs::Outputs;
 use super::places::{Occupant, occupant};
+use super::stains;
 use super::stoppable::Stoppable;
 use crate::config::{Area, ModelPackage, SegmentConfig, TileBytes};
 use crate::data::geojson::{AnnotationLimits, Annotations};
+use crate::data::stain::Stains;
 use crate::error::{Error, Result};
 use crate::grid::{TilePlan, TissueMask, detect_tissue};
 use crate::infer::lanes::Lanes;
@@ -85,11 +87,15 @@ pub struct Planned {
     pub plan: Arc<TilePlan>,
     /// Share of the slide that is looked at, 0 to 1.
     pub area_share: f64,
-    /// How the area came about.
+    /// How the area came about, and what is amiss with the stains.
     pub notes: Vec<String>,
+    /// The slide's stains, for a model that sees these.
+    pub stains: Option<Stains>,
+    /// The area to look at.
+    pub area: Arc<TissueMask>,
 }
 
-/// Finds the area to look at and plans its tiles.
+/// Finds the area to look at, plans its tiles and measures the stains in them if the model sees stains.
 ///
 /// # Errors
 /// [`Error::Property`] if the slide does not say its resolution and `config` neither; errors of reading the slide or the
@@ -119,7 +125,9 @@ pub fn plan(slide: &dyn SlideSource, model: &ModelPackage, config: &SegmentConfi
     };
     let input = &model.input;
     let plan = TilePlan::new(slide.info(), mpp, input.mpp, input.tile_px, input.halo_px, &mask)?;
-    Ok(Planned { mpp, plan: Arc::new(plan), area_share: mask.share(), notes: mask.notes().to_vec() })
+    let stains = stains::of_slide(slide, &plan, model)?;
+    let notes = mask.notes().iter().cloned().chain(stains.as_ref().and_then(stains::note)).collect();
+    Ok(Planned { mpp, plan: Arc::new(plan), area_share: mask.share(), notes, stains, area: Arc::new(mask) })
 }
 
 /// A polygon of [`Area::Outlines`]: closing points are left out, as everywhere inside.
@@ -222,6 +230,7 @@ impl Run<'_> {
             started_unix_s,
             input: record,
             model: ModelRecord::of(&self.model),
+            stains: planned.stains,
             engine: self.lanes.engine().clone(),
             config: self.config.clone(),
             tiles: TileRecord { total, batch: outcome.batch, failed: outcome.failed },
@@ -252,7 +261,7 @@ impl Run<'_> {
     ) -> Result<Worked> {
         let plan = &planned.plan;
         let preparing = Instant::now();
-        let finder = Finder::new(&self.model, &InputRecord::of(&**slide)?, plan.clone(), planned.mpp)?;
+        let finder = Finder::new(&self.model, &InputRecord::of(&**slide)?, planned)?;
         let mut joiner = finder.joiner();
         let mut outputs = match attempt {
             Some(attempt) => Outputs::create(attempt, &**slide, &self.model, planned, &self.config)?,
@@ -262,11 +271,13 @@ impl Run<'_> {
 
         self.observer.begun(slide.path(), plan.tiles.len() as u32);
         let flow = self.flow(slide.path(), plan);
-        let observer = self.observer;
+        let (observer, seen) = (self.observer, planned.stains.as_ref());
         let lanes = self.lanes.for_batches(flow.tiles.len().div_ceil(flow.config.batch));
         let mut lanes: Vec<_> = lanes
             .iter_mut()
-            .map(|lane| |tiles: &[Tile]| -> Result<Vec<ProbabilityMaps>> { lane.predict(tiles) })
+            .map(|lane| {
+                |tiles: &[Tile]| -> Result<Vec<ProbabilityMaps>> { stains::predict(lane.as_mut(), seen, tiles) }
+            })
             .collect();
         let stages = Stages {
             read: reading(slide, plan),

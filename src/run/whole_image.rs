@@ -1,5 +1,6 @@
 //! What a model says of a whole image that is no slide: its probabilities, and the objects that follow from them.
 
+use super::stains;
 use crate::config::{ModelClass, ModelPackage, Postprocessing, Task};
 use crate::error::{Error, Result};
 use crate::geometry::Size;
@@ -26,6 +27,7 @@ pub(super) fn probabilities(
 ) -> Result<ProbabilityMaps> {
     let (width, height) = image.dimensions();
     let input = &model.input;
+    let image = &*stains::seen(image, model);
     // Nothing is known of the sizes that a program takes, except that of its tiles.
     let stride = if model.network.is_torchscript() { input.tile_px } else { model.network.stride_px() };
     let all: Vec<Window> = windows(width, height, input.tile_px, input.halo_px, stride).concat();

@@ -158,8 +158,8 @@ impl Source {
 
     fn package(package: &Package, path: PathBuf, sha256: String, averaged: bool) -> Result<Self> {
         let config = &package.config;
-        if config.network.is_torchscript() {
-            let reason = "is a TorchScript program: its weights cannot be taken over by name";
+        if !config.network.is_unet() {
+            let reason = format!("is a `{}` model: its weights cannot be taken over by name", config.network.kind);
             return Err(Error::model(&config.name, reason));
         }
         if !averaged {

@@ -15,6 +15,8 @@ mod evaluate;
 mod fid;
 #[cfg(feature = "torch")]
 mod finetune;
+#[cfg(feature = "openvino")]
+mod foreign_model;
 mod malformed;
 #[cfg(feature = "torch")]
 mod models;

@@ -31,7 +31,7 @@ pub fn write_package(folder: &Path) -> Package {
     let config = ModelPackage {
         name,
         network,
-        weights: WeightsSpec { file: "weights.safetensors".into(), sha256: String::new() },
+        weights: WeightsSpec { file: "weights.safetensors".into(), sha256: String::new(), external: None },
         ..FakeSegmenter::package(0.5, 64, 16)
     };
     let input = RgbImage::from_fn(64, 64, |x, y| Rgb([(x * 4) as u8, (y * 4) as u8, (x * y) as u8]));

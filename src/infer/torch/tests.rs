@@ -50,7 +50,7 @@ fn package(parent: &Path, network: NetworkSpec) -> Package {
     let weights = weights::encode(&vs, Kind::Float).unwrap();
     let config = ModelPackage {
         network,
-        weights: WeightsSpec { file: "weights.safetensors".into(), sha256: String::new() },
+        weights: WeightsSpec { file: "weights.safetensors".into(), sha256: String::new(), external: None },
         ..FakeSegmenter::package(0.5, 64, 16)
     };
     let output = ProbabilityMaps { classes: 3, width: 8, height: 8, values: vec![0; 3 * 64] };

@@ -1,6 +1,7 @@
 //! Networks as ONNX files, which other runtimes read.
 
 mod graph;
+pub mod inspect;
 mod layers;
 mod messages;
 #[cfg(test)]

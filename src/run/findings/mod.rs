@@ -4,10 +4,11 @@ mod objects;
 mod regions;
 
 use super::manifest::InputRecord;
+use super::segment::Planned;
 use crate::config::{ClassRole, ModelPackage, Task};
 use crate::error::{Error, Result};
 use crate::geometry::{Model, Rect};
-use crate::grid::TilePlan;
+use crate::grid::{TilePlan, TissueMask};
 use crate::stitch::objects::{Candidate, ObjectStitcher};
 use crate::stitch::regions::{CoreMap, Limits, RegionStitcher};
 use crate::tile::{ClassBlock, Object, Outline, ProbabilityMaps, Tile, TileSpec};
@@ -35,6 +36,8 @@ pub(super) enum Found {
 pub(super) struct Finder {
     model: ModelPackage,
     plan: Arc<TilePlan>,
+    /// What is looked at.
+    area: Arc<TissueMask>,
     /// Micrometres per level-0 pixel.
     mpp: f64,
     /// Of the slide and the model: what makes ids.
@@ -73,7 +76,7 @@ impl Finder {
     ///
     /// # Errors
     /// [`Error::Model`] for more classes than a byte can number.
-    pub fn new(model: &ModelPackage, input: &InputRecord, plan: Arc<TilePlan>, mpp: f64) -> Result<Self> {
+    pub fn new(model: &ModelPackage, input: &InputRecord, planned: &Planned) -> Result<Self> {
         if model.classes.len() > 256 {
             let reason = format!("it has {} classes; 256 can be told apart in classes.tif", model.classes.len());
             return Err(Error::model(&model.name, reason));
@@ -83,7 +86,8 @@ impl Finder {
         let density = std::array::from_fn(|value| -((value as f64 + 1.0) / 256.0).log10());
         let background = model.classes.iter().position(|class| class.role == ClassRole::Background).unwrap_or(0) as u8;
         let margin = search_margin(model);
-        Ok(Self { model: model.clone(), plan, mpp, identity, density, background, margin })
+        let Planned { mpp, plan, area, .. } = planned.clone();
+        Ok(Self { model: model.clone(), plan, area, mpp, identity, density, background, margin })
     }
 
     /// What the tile answers for: the objects whose centroids lie in its core, or the core's share of regions; and the
@@ -116,6 +120,12 @@ impl Finder {
                 [x..x + part.width, y..y + part.height]
             }
         }
+    }
+
+    /// Is this pixel of the slide background whatever the network says?
+    fn is_outside(&self, x: i64, y: i64) -> bool {
+        let base = |v: i64| self.plan.scale.to_base(v as f64 + 0.5);
+        self.model.postprocessing.inside_area && !self.area.contains(base(x), base(y))
     }
 
     /// The object with an outline along pixel corners, in model pixels of the slide.

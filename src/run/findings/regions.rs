@@ -10,7 +10,7 @@ use crate::vectorize::class_map::class_map;
 const DENSITY_UNIT: f64 = 1.0 / (1 << 20) as f64;
 
 impl Finder {
-    /// The class map of the tile's core; what lies off the slide is background.
+    /// The class map of the tile's core; what lies off the slide, or off the area if the model says so, is background.
     pub(super) fn find_regions(&self, tile: &Tile, maps: &ProbabilityMaps) -> CoreMap {
         let spec = &tile.spec;
         let ModelPackage { classes, postprocessing: post, .. } = &self.model;
@@ -23,7 +23,8 @@ impl Finder {
         let class = |i: usize| {
             let (x, y) = in_tile(i);
             let on_slide = columns.contains(&(x as u32)) && rows.contains(&(y as u32));
-            if on_slide { map.classes[y * width + x] } else { None }
+            let outside = !on_slide || self.is_outside(spec.tile.x + x as i64, spec.tile.y + y as i64);
+            if outside { None } else { map.classes[y * width + x] }
         };
         let core: Vec<Option<u8>> = (0..edge * edge).map(class).collect();
         let rgb = tile.rgb.as_raw().as_chunks::<3>().0;

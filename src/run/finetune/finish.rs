@@ -3,7 +3,7 @@
 use super::card::card;
 use super::sheet::{held_out, look, sheet};
 use super::{FinetuneOptions, Run, plot};
-use crate::config::{FinetuneConfig, InputSpec, ModelClass, ModelPackage, Parts, Precision, WeightsSpec};
+use crate::config::{Channels, FinetuneConfig, InputSpec, ModelClass, ModelPackage, Parts, Precision, WeightsSpec};
 use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::infer::golden::Golden;
@@ -146,10 +146,11 @@ fn package(
             tile_px: config.input.tile_px,
             halo_px: config.input.halo_px,
             range: config.input.range,
+            channels: Channels::Rgb,
         },
         classes: classes.to_vec(),
         postprocessing: config.postprocessing.clone(),
-        weights: WeightsSpec { file: "weights.safetensors".into(), sha256: String::new() },
+        weights: WeightsSpec { file: "weights.safetensors".into(), sha256: String::new(), external: None },
         training,
         metrics: figures.map(|(name, value)| (name, rounded(value))).filter(|(_, value)| value.is_finite()).collect(),
     }
