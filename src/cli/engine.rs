@@ -17,7 +17,7 @@ pub struct EngineArgs {
     /// seconds of measuring once for a model, then remembered.
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     engine: String,
-    /// auto, cpu, cuda or cuda:N.
+    /// auto, cpu, cuda, cuda:N, or several GPUs as cuda:0,cuda:1.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
     /// auto, f32, bf16 or, with CUDA, f16.
@@ -26,8 +26,8 @@ pub struct EngineArgs {
     /// Threads that compute on a CPU; 0 for as many as there are cores.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) threads: usize,
-    /// Forward passes at once, which share the threads; each needs memory of its own [default: up to 4 on a CPU, 1 on
-    /// a GPU].
+    /// Forward passes at once, which share the threads; each needs memory of its own [default: up to 4 on a CPU, 2 on
+    /// each GPU].
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = clap::value_parser!(u16).range(..=64))]
     lanes: u16,
     /// Tiles a forward pass [default: 1 on a CPU, 16 on a GPU].

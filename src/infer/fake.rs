@@ -55,6 +55,13 @@ impl FakeSegmenter {
         Self { engine, faults, answer: instances }
     }
 
+    /// An engine that says it computes on this device.
+    pub fn on(device: &str) -> Self {
+        let mut fake = Self::new();
+        fake.engine.device = device.into();
+        fake
+    }
+
     /// The same engine with answers for [`FakeSegmenter::region_package`].
     pub fn of_regions(self) -> Self {
         Self { answer: regions, ..self }

@@ -1,10 +1,12 @@
 //! One model, run by several threads at once.
 
 use super::{EngineInfo, EngineOptions, Segmenter};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Forward passes at once on a CPU where the user does not say. Each keeps its own activations in memory.
 const USUAL_LANES: usize = 4;
+/// On another device: one batch is computed while the other's pixels and answers travel.
+const LANES_A_DEVICE: usize = 2;
 
 /// Copies of a model over the same weights, each for one thread.
 ///
@@ -17,17 +19,32 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// `first` and copies of it, as many as `options` ask for; 0 is for up to four on a CPU and one on another device.
+    /// `first` and copies of it, as many as `options` ask for; 0 is for up to four on a CPU and two on another device.
     ///
     /// # Errors
     /// Those of copying a model.
     pub fn new(first: Box<dyn Segmenter>, options: &EngineOptions) -> Result<Self> {
-        let engine = first.engine().clone();
-        let usual = if engine.device == "cpu" { engine.threads.clamp(1, USUAL_LANES) } else { 1 };
-        let count = if options.lanes == 0 { usual } else { options.lanes };
-        let mut lanes = vec![first];
+        Self::on_devices(vec![first], options)
+    }
+
+    /// Models on several devices and copies of each. `options` count the lanes of a device.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) without a model; those of copying one.
+    pub fn on_devices(firsts: Vec<Box<dyn Segmenter>>, options: &EngineOptions) -> Result<Self> {
+        let devices: Vec<&str> = firsts.iter().map(|first| &*first.engine().device).collect();
+        let Some(first) = firsts.first() else {
+            return Err(Error::config("device", &options.device, "names no device"));
+        };
+        let engine = EngineInfo { device: devices.join(","), ..first.engine().clone() };
+        let usual = if engine.device == "cpu" { engine.threads.clamp(1, USUAL_LANES) } else { LANES_A_DEVICE };
+        let each = if options.lanes == 0 { usual } else { options.lanes };
+        let count = each * firsts.len();
+        let devices = firsts.len();
+        let mut lanes = firsts;
+        // Devices take turns, so that the first lanes are of different ones.
         while lanes.len() < count {
-            lanes.push(lanes[0].lane()?);
+            lanes.push(lanes[lanes.len() - devices].lane()?);
         }
         Ok(Self { engine: EngineInfo { lanes: count, ..engine }, lanes })
     }
@@ -88,6 +105,19 @@ mod tests {
         assert_eq!(threads(lanes(2, 0).for_batches(100)), [1, 1]);
         assert_eq!(threads(lanes(2, 3).for_batches(100)), [1, 1, 1]);
         assert_eq!(lanes(2, 3).engine().lanes, 3);
+    }
+
+    #[test]
+    fn devices_take_turns_and_each_has_two_batches_in_flight() {
+        let on = |number: usize| {
+            let fake: Box<dyn Segmenter> = Box::new(FakeSegmenter::on(&format!("cuda:{number}")));
+            fake
+        };
+        let mut lanes = Lanes::on_devices(vec![on(0), on(1), on(2)], &EngineOptions::default()).unwrap();
+        assert_eq!((&*lanes.engine().device, lanes.engine().lanes), ("cuda:0,cuda:1,cuda:2", 6));
+        let devices: Vec<_> = lanes.for_batches(100).iter().map(|lane| lane.engine().device.clone()).collect();
+        assert_eq!(devices, ["cuda:0", "cuda:1", "cuda:2", "cuda:0", "cuda:1", "cuda:2"]);
+        assert!(Lanes::on_devices(Vec::new(), &EngineOptions::default()).is_err());
     }
 
     #[test]

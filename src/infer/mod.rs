@@ -20,6 +20,10 @@ pub mod tiling;
 #[cfg(feature = "torch")]
 pub mod torch;
 #[cfg(feature = "torch")]
+mod torch_copies;
+#[cfg(feature = "torch")]
+mod torch_cuda;
+#[cfg(feature = "torch")]
 pub mod torch_device;
 #[cfg(feature = "torch")]
 pub mod torch_features;
@@ -95,13 +99,13 @@ pub trait Segmenter: Send {
 pub struct EngineOptions {
     /// `auto`, `libtorch` or `openvino`. `auto` is what `$SLIDESTREAM_COMPUTE` names, else the faster one.
     pub engine: String,
-    /// `auto`, `cpu`, `cuda` or `cuda:N`.
+    /// `auto`, `cpu`, `cuda`, `cuda:N`, or several as `cuda:0,cuda:1`.
     pub device: String,
     /// `auto`, `f32`, `bf16` or, with CUDA, `f16`.
     pub precision: String,
     /// Threads that compute on a CPU; 0 for as many as there are.
     pub threads: usize,
-    /// Forward passes at once, which share the threads; 0 for up to four on a CPU and one on another device.
+    /// Forward passes at once, which share the threads; 0 for up to four on a CPU and two on each other device.
     pub lanes: usize,
     /// Run a model that is a program (TorchScript).
     pub trust_model: bool,
@@ -129,6 +133,12 @@ impl EngineOptions {
             },
             _ => Ok(self.engine.clone()),
         }
+    }
+
+    /// Do they name more than one device?
+    #[cfg(feature = "torch")]
+    fn names_several_devices(&self) -> bool {
+        self.device.contains(',')
     }
 
     /// Threads that compute, with 0 replaced by the number that this process may use.
@@ -177,6 +187,9 @@ pub fn devices() -> Vec<DeviceInfo> {
 /// [`Error::Config`] and [`Error::Device`] for options that cannot be met.
 #[cfg(feature = "openvino")]
 pub fn load(package: &package::Package, options: &EngineOptions) -> Result<Lanes> {
+    if options.names_several_devices() {
+        return torch::on_devices(package, options);
+    }
     choice::load(package, options)
 }
 
@@ -186,6 +199,9 @@ pub fn load(package: &package::Package, options: &EngineOptions) -> Result<Lanes
 /// As with both; [`Error::Config`] for OpenVINO.
 #[cfg(all(feature = "torch", not(feature = "openvino")))]
 pub fn load(package: &package::Package, options: &EngineOptions) -> Result<Lanes> {
+    if options.names_several_devices() {
+        return torch::on_devices(package, options);
+    }
     let engine = options.engine()?;
     if !matches!(&*engine, "auto" | "libtorch") {
         return Err(Error::config(

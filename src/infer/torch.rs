@@ -1,6 +1,8 @@
 //! Models computed by libtorch.
 
+use super::lanes::Lanes;
 use super::package::Package;
+use super::torch_copies::Copies;
 use super::torch_device::{LIBTORCH, choose, device_name, precision_name};
 use super::{EngineInfo, EngineOptions, Segmenter, tiling, torchscript};
 use crate::error::{Error, Result};
@@ -22,6 +24,8 @@ pub struct TorchSegmenter {
     network: Network,
     device: Device,
     kind: Kind,
+    /// For another device than the CPU.
+    copies: Option<Copies>,
     /// Pixel values 0 and 255 are mapped to these.
     range: [f32; 2],
     stride: u32,
@@ -67,6 +71,7 @@ impl TorchSegmenter {
             network,
             device: choice.device,
             kind: choice.kind,
+            copies: Copies::of(choice.device)?,
             range: config.input.range,
             stride: config.network.stride_px(),
             classes: config.classes.len(),
@@ -78,7 +83,7 @@ impl TorchSegmenter {
     ///
     /// # Errors
     /// As [`Segmenter::predict`].
-    pub fn predict_images(&self, images: &[&RgbImage]) -> Result<Vec<ProbabilityMaps>> {
+    pub fn predict_images(&mut self, images: &[&RgbImage]) -> Result<Vec<ProbabilityMaps>> {
         let Some(first) = images.first() else { return Ok(Vec::new()) };
         let (width, height) = first.dimensions();
         tiling::check(&self.model, images, self.stride)?;
@@ -86,34 +91,52 @@ impl TorchSegmenter {
         tch::set_num_threads(i32::try_from(self.engine.threads).unwrap_or(i32::MAX));
         let _guard = tch::no_grad_guard();
         let values = self.compute(images, width, height).map_err(|error| self.explain(error, images.len()))?;
-        let one = self.classes * width as usize * height as usize;
-        let maps = |values: &[u8]| ProbabilityMaps { classes: self.classes, width, height, values: values.to_vec() };
-        Ok(values.chunks_exact(one).map(maps).collect())
+        let maps = |values| ProbabilityMaps { classes: self.classes, width, height, values };
+        Ok(values.into_iter().map(maps).collect())
     }
 
-    /// `[N, classes, H, W]` probabilities as bytes: 255 times the probability, to the nearest whole number (halves to
+    /// For each image `[classes, H, W]` probabilities as bytes: 255 times the probability, to the nearest whole number (halves to
     /// the even one), so off by 1/510 at most. The planes of a pixel need not add up to 255.
-    fn compute(&self, images: &[&RgbImage], width: u32, height: u32) -> Result<Vec<u8>, TchError> {
-        let pixels: Vec<u8> = images.iter().flat_map(|image| image.as_raw()).copied().collect();
+    fn compute(&mut self, images: &[&RgbImage], width: u32, height: u32) -> Result<Vec<Vec<u8>>, TchError> {
         let size = [images.len() as i64, i64::from(height), i64::from(width), 3];
+        let pixels = match &mut self.copies {
+            Some(copies) => copies.up(images, size)?,
+            None => {
+                let bytes = images.iter().map(|image| image.as_raw().as_slice()).collect::<Vec<_>>().concat();
+                Tensor::f_from_data_size(&bytes, &size, Kind::Uint8)?
+            }
+        };
+        let bytes = self.answer(&pixels)?;
+        match &mut self.copies {
+            Some(copies) => copies.down(&bytes, pixels),
+            None => (0..size[0])
+                .map(|image| {
+                    let bytes = bytes.f_get(image)?;
+                    let mut values = vec![0; bytes.numel()];
+                    bytes.f_copy_data_u8(&mut values, bytes.numel())?;
+                    Ok(values)
+                })
+                .collect(),
+        }
+    }
+
+    /// Bytes `[N, classes, H, W]` for bytes `[N, H, W, 3]`, on the device.
+    fn answer(&self, pixels: &Tensor) -> Result<Tensor, TchError> {
         let [low, high] = self.range.map(f64::from);
-        let x = Tensor::f_from_data_size(&pixels, &size, Kind::Uint8)?.f_to_device(self.device)?;
-        let x = x.f_to_kind(Kind::Float)?.f_mul_scalar((high - low) / 255.0)?.f_add_scalar(low)?;
+        let x = pixels.f_to_kind(Kind::Float)?.f_mul_scalar((high - low) / 255.0)?.f_add_scalar(low)?;
         // Seen as [N, 3, H, W] with the channels last in memory: the layout that convolutions want, without a copy.
         let x = x.f_to_kind(self.kind)?.f_permute([0, 3, 1, 2])?;
         let logits = match &self.network {
             Network::UNet(net) => net.logits(&x, None, Mode::eval(self.kind))?,
             Network::Script(module) => module.forward_ts(&[x.f_contiguous()?])?,
         };
+        let size = pixels.size();
         let want = [size[0], self.classes as i64, size[1], size[2]];
         if logits.size() != want {
             return Err(TchError::Shape(format!("the model answers {:?} instead of {want:?}", logits.size())));
         }
         let bytes = logits.f_softmax(1, Kind::Float)?.f_mul_scalar(255.0)?.f_round()?.f_to_kind(Kind::Uint8)?;
-        let bytes = bytes.f_contiguous()?.f_to_device(Device::Cpu)?;
-        let mut values = vec![0; bytes.numel()];
-        bytes.f_copy_data_u8(&mut values, bytes.numel())?;
-        Ok(values)
+        bytes.f_contiguous()
     }
 
     /// CUDA's allocator has given back its cached blocks and tried again before it reports this, and the tensors of the
@@ -124,6 +147,31 @@ impl TorchSegmenter {
         }
         torch_error(format!("model `{}` on {}", self.model, self.engine.device))(error)
     }
+}
+
+/// A model on each of several CUDA devices.
+///
+/// # Errors
+/// [`Error::Config`] for other devices, the same one twice or another engine; as [`TorchSegmenter::load`].
+pub(super) fn on_devices(package: &Package, options: &EngineOptions) -> Result<Lanes> {
+    let engine = options.engine()?;
+    if !matches!(&*engine, "auto" | "libtorch") {
+        return Err(Error::config("engine", engine, "computes on one device; use libtorch for several"));
+    }
+    let devices: Vec<&str> = options.device.split(',').map(str::trim).collect();
+    for (number, device) in devices.iter().enumerate() {
+        if !device.starts_with("cuda:") {
+            return Err(Error::config("device", &options.device, "several devices must be named as cuda:0,cuda:1"));
+        }
+        if devices[..number].contains(device) {
+            return Err(Error::config("device", &options.device, format!("names {device} twice")));
+        }
+    }
+    let load = |device: &&str| -> Result<Box<dyn Segmenter>> {
+        let options = EngineOptions { device: (*device).to_owned(), ..options.clone() };
+        Ok(Box::new(TorchSegmenter::load(package, &options)?))
+    };
+    Lanes::on_devices(devices.iter().map(load).collect::<Result<_>>()?, options)
 }
 
 /// The network of a package with its weights, in float32.
@@ -157,7 +205,8 @@ impl Segmenter for TorchSegmenter {
             Network::UNet(net) => Network::UNet(Box::new(net.folded(self.kind, self.device)?)),
             Network::Script(module) => Network::Script(module.clone()),
         };
-        Ok(Box::new(Self { model: self.model.clone(), network, engine: self.engine.clone(), ..*self }))
+        let copies = self.copies.as_ref().map(Copies::another).transpose()?;
+        Ok(Box::new(Self { model: self.model.clone(), network, engine: self.engine.clone(), copies, ..*self }))
     }
 
     fn predict(&mut self, tiles: &[Tile]) -> Result<Vec<ProbabilityMaps>> {

@@ -94,7 +94,7 @@ fn answers_are_probabilities_that_differ_between_pixels_and_classes() {
 #[test]
 fn a_tiles_result_does_not_depend_on_the_batch_that_it_comes_in() {
     for (network, precision) in [(local(), "f32"), (NetworkSpec { dim: 8, ..NetworkSpec::default() }, "f32")] {
-        let segmenter = segmenter(network, precision);
+        let mut segmenter = segmenter(network, precision);
         let tiles: Vec<RgbImage> = (0..3).map(|seed| texture(32, 32, seed)).collect();
         let alone = segmenter.predict_images(&[&tiles[1]]).unwrap();
         let together = segmenter.predict_images(&[&tiles[0], &tiles[1], &tiles[2]]).unwrap();
@@ -111,12 +111,12 @@ fn beyond_the_receptive_radius_it_does_not_matter_where_a_tile_ends() {
     let network = local();
     let radius = network.receptive_radius_px().expect("a local network");
     let (stride, core) = (network.stride_px(), 16);
-    let segmenter = segmenter(network, "f32");
+    let mut segmenter = segmenter(network, "f32");
     let at = radius.next_multiple_of(stride);
     let wide = texture(2 * at + core + 32, 2 * at + core + 32, 5);
     let whole = segmenter.predict_images(&[&wide]).unwrap().remove(0);
     let pixel = |maps: &ProbabilityMaps, class: usize, x: u32, y: u32| maps.plane(class)[(y * maps.width + x) as usize];
-    let worst = |halo: u32| {
+    let mut worst = |halo: u32| {
         let tile = crop_imm(&wide, 16, 16, 2 * halo + core, 2 * halo + core).to_image();
         let maps = segmenter.predict_images(&[&tile]).unwrap().remove(0);
         let compare = |class, x, y| {
@@ -188,7 +188,7 @@ fn a_trusted_torchscript_model_segments() {
     let package =
         Package::write(&parent.path().join("script"), config, &std::fs::read(path).unwrap(), "", &golden).unwrap();
     let options = EngineOptions { device: "cpu".into(), trust_model: true, ..EngineOptions::default() };
-    let segmenter = TorchSegmenter::load(&package, &options).unwrap();
+    let mut segmenter = TorchSegmenter::load(&package, &options).unwrap();
     assert_eq!(segmenter.engine.precision, "f32");
     let image = RgbImage::from_pixel(8, 8, Rgb([0, 255, 0]));
     let maps = segmenter.predict_images(&[&image]).unwrap().remove(0);
@@ -202,4 +202,18 @@ fn only_memory_errors_ask_for_a_smaller_batch() {
     assert!(matches!(segmenter.explain(memory, 4), Error::OutOfDeviceMemory { batch: 4, .. }));
     let other = TchError::Torch("CUDA error: an illegal memory access".into());
     assert!(matches!(segmenter.explain(other, 4), Error::Compute { .. }));
+}
+
+#[test]
+fn several_devices_are_several_gpus() {
+    let parent = tempfile::tempdir().unwrap();
+    let package = package(parent.path(), local());
+    let refusal = |device: &str, engine: &str| {
+        let options = EngineOptions { device: device.into(), engine: engine.into(), ..EngineOptions::default() };
+        crate::infer::load(&package, &options).err().unwrap().to_string()
+    };
+    assert!(refusal("cuda:0,cpu", "auto").contains("cuda:0,cuda:1"));
+    assert!(refusal("cuda:1, cuda:1", "auto").contains("cuda:1 twice"));
+    assert!(refusal("cuda:0,cuda:1", "openvino").contains("one device"));
+    assert!(refusal("cuda:77,cuda:78", "auto").contains("cuda:77"), "there are not so many");
 }
