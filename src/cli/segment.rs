@@ -4,7 +4,7 @@ use super::engine::EngineArgs;
 use super::interrupt::{self, STOPPED};
 use super::progress::{Progress, ProgressArgs, duration};
 use super::reader::ReaderArgs;
-use crate::config::{Area, SegmentConfig, StreamConfig, TissueConfig, display_bytes, parse_bytes};
+use crate::config::{Area, Output, SegmentConfig, StreamConfig, TissueConfig, display_bytes, parse_bytes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::run::manifest::{Manifest, Status};
 use crate::run::places::{places, slides};
@@ -80,6 +80,9 @@ pub struct FlowArgs {
     /// Share of a slide's tiles, from 0 to 1, that may fail before the slide counts as failed.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     max_failed_tiles: f64,
+    /// Files to write beside manifest.json: objects, classes, measurements, overlay [default: all].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = output)]
+    outputs: Vec<Output>,
     /// Pixels of the overlay's longer edge.
     #[arg(long, value_name = "PIXELS", default_value_t = 3072)]
     overlay_size: u32,
@@ -110,9 +113,20 @@ impl FlowArgs {
             (None, None) => Area::Tissue(TissueConfig::default()),
         };
         let (mpp, tile_px, halo_px) = (self.mpp, self.tile, self.halo);
-        let config = SegmentConfig { mpp, area, tile_px, halo_px, overlay_px: self.overlay_size, stream };
+        let outputs = if self.outputs.is_empty() { Output::ALL.to_vec() } else { self.outputs.clone() };
+        let config = SegmentConfig { mpp, area, tile_px, halo_px, outputs, overlay_px: self.overlay_size, stream };
         config.validate()?;
         Ok(config)
+    }
+}
+
+fn output(name: &str) -> std::result::Result<Output, String> {
+    match name {
+        "objects" => Ok(Output::Objects),
+        "classes" => Ok(Output::Classes),
+        "measurements" => Ok(Output::Measurements),
+        "overlay" => Ok(Output::Overlay),
+        _ => Err("must be objects, classes, measurements or overlay".into()),
     }
 }
 

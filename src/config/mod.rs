@@ -37,7 +37,7 @@ pub use package::{
 pub use pretext::{Denoised, DenoisingConfig, PretextConfig};
 pub use pretrain::{PretrainConfig, PretrainInput, PretrainTraining, Reduction, ValNoise};
 pub use restain::Restain;
-pub use segment::{Area, SegmentConfig};
+pub use segment::{Area, Output, SegmentConfig};
 pub use source::{FolderSource, GroupBy, SlidesSource, SourceConfig};
 pub use start::{NoiseProcess, Parts, StartConfig};
 pub use stream::{StreamConfig, TileBytes, display_bytes, parse_bytes};

@@ -19,6 +19,25 @@ pub enum Area {
     WholeSlide,
 }
 
+/// A file of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// `objects.geojson`: outlines in level-0 pixels.
+    Objects,
+    /// `classes.tif`: the class of every pixel at the model's resolution.
+    Classes,
+    /// `measurements.csv`: a row an object.
+    Measurements,
+    /// `overlay.png`: outlines over a picture of the slide.
+    Overlay,
+}
+
+impl Output {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Objects, Self::Classes, Self::Measurements, Self::Overlay];
+}
+
 /// What to do with each slide.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -31,6 +50,8 @@ pub struct SegmentConfig {
     pub tile_px: Option<u32>,
     /// Pixels on each side of a tile that only give context; the model's own if absent.
     pub halo_px: Option<u32>,
+    /// Files to write beside the manifest, each once.
+    pub outputs: Vec<Output>,
     /// Longer edge of the overlay, pixels.
     pub overlay_px: u32,
     /// Batch, threads, budgets.
@@ -44,6 +65,7 @@ impl Default for SegmentConfig {
             area: Area::Tissue(TissueConfig::default()),
             tile_px: None,
             halo_px: None,
+            outputs: Output::ALL.to_vec(),
             overlay_px: 3072,
             stream: StreamConfig::default(),
         }
@@ -58,6 +80,11 @@ impl SegmentConfig {
     pub fn validate(&self) -> Result<()> {
         if !(64..=16_384).contains(&self.overlay_px) {
             return Err(Error::config("overlay_px", self.overlay_px, "must be from 64 to 16384"));
+        }
+        for (number, output) in self.outputs.iter().enumerate() {
+            if self.outputs[..number].contains(output) {
+                return Err(Error::config("outputs", format!("{output:?}").to_lowercase(), "is named twice"));
+            }
         }
         match &self.area {
             Area::Tissue(tissue) => tissue.validate(),

@@ -3,7 +3,7 @@
 use super::findings::Final;
 use super::manifest::Counts;
 use super::segment::{Planned, no_counts};
-use crate::config::{ModelPackage, SegmentConfig, Task};
+use crate::config::{ModelPackage, Output, SegmentConfig, Task};
 use crate::error::Result;
 use crate::geometry::Scale;
 use crate::sink::Sink;
@@ -26,7 +26,7 @@ pub(super) struct Outputs {
 }
 
 impl Outputs {
-    /// Creates every file of the result inside `attempt`.
+    /// Creates the files that `config` names inside `attempt`.
     ///
     /// # Errors
     /// If one cannot be created or the thumbnail cannot be read.
@@ -42,19 +42,28 @@ impl Outputs {
             Task::Instances => ObjectType::Detection,
             Task::Regions => ObjectType::Annotation,
         };
-        let picture = thumbnail(slide, config.overlay_px)?;
         let plan = &planned.plan;
-        let base = plan.base_size;
-        let shrink = f64::from(base.width.max(base.height)) / f64::from(picture.width().max(picture.height()));
         let core_px = model.core_px();
         let grid = ClassGrid { size: plan.model_size, core_px, mpp: plan.scale.to_base(planned.mpp) };
-        let table = attempt.file("measurements.csv");
-        let sinks: Vec<Box<dyn Sink>> = vec![
-            Box::new(GeoJsonSink::create(&attempt.file("objects.geojson"), classes, object_type)?),
-            Box::new(ClassTiffSink::create(&attempt.file("classes.tif"), classes, grid)?),
-            Box::new(MeasurementsSink::create(&table, classes, &NAMES, planned.mpp)?),
-            Box::new(OverlaySink::new(&attempt.file("overlay.png"), picture, Scale::new(shrink), classes, LINE_PX)),
-        ];
+        let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+        for output in &config.outputs {
+            sinks.push(match output {
+                Output::Objects => {
+                    Box::new(GeoJsonSink::create(&attempt.file("objects.geojson"), classes, object_type)?)
+                }
+                Output::Classes => Box::new(ClassTiffSink::create(&attempt.file("classes.tif"), classes, grid)?),
+                Output::Measurements => {
+                    let table = attempt.file("measurements.csv");
+                    Box::new(MeasurementsSink::create(&table, classes, &NAMES, planned.mpp)?)
+                }
+                Output::Overlay => {
+                    let picture = thumbnail(slide, config.overlay_px)?;
+                    let edges = [plan.base_size.width.max(plan.base_size.height), picture.width().max(picture.height())];
+                    let scale = Scale::new(f64::from(edges[0]) / f64::from(edges[1]));
+                    Box::new(OverlaySink::new(&attempt.file("overlay.png"), picture, scale, classes, LINE_PX))
+                }
+            });
+        }
         let counts = no_counts(model, 0.0);
         Ok(Self { sinks, classes: classes.iter().map(|class| class.name.clone()).collect(), counts })
     }

@@ -105,7 +105,7 @@ fn draw_ring(image: &mut RgbImage, points: &[[f64; 2]], color: [u8; 3], width: f
             let distance = distance_to_segment([px as f64 + 0.5, py as f64 + 0.5], a, b);
             let share = (width / 2.0 + 0.5 - distance).clamp(0.0, 1.0);
             let pixel = &mut cover[(py - y) * columns + (px - x)];
-            *pixel = (*pixel).max((share * 255.0).round() as u8);
+            *pixel = (*pixel).max((share * 255.0 + 0.5) as u8);
         }
     }
     for (i, share) in cover.into_iter().enumerate().filter(|(_, share)| *share > 0) {

@@ -115,7 +115,7 @@ impl RegionStitcher {
 
     fn trace(&mut self, sieved: &Sieved, settled: &mut Settled) {
         let Sieved { map, class_of } = sieved;
-        let classes: Vec<Option<u8>> = sieved.classes().collect();
+        let classes = sieved.classes();
         let found = pieces(&classes, map.spec.core.size(), None, Connectivity::Four);
         let mut sums = vec![Sums::default(); found.count as usize];
         // A part that became of the class around it lies whole in one piece, as every other part does.
@@ -149,9 +149,8 @@ pub fn without_specks(classes: &[Option<u8>], size: Size, limits: Limits) -> Vec
     square.resize(edge as usize * edge as usize, None);
     let core = Rect::new(0, 0, edge, edge);
     let spec = TileSpec { index: 0, column: 0, row: 0, tile: core, core };
-    let pixel = Sums { pixels: 1, ..Sums::default() };
     let mut sieve = Sieve::new(edge as usize, limits);
-    let mut sieved = sieve.add(CoreMap::new(&spec, &square, |_| pixel));
+    let mut sieved = sieve.add(CoreMap::new(&spec, &square, |run| Sums { pixels: run.len() as u64, ..Sums::default() }));
     sieved.extend(sieve.finish());
     let rows = sieved.iter().flat_map(Sieved::classes).collect::<Vec<_>>();
     rows.chunks_exact(edge as usize).take(size.height as usize).flat_map(|row| row[..width].to_vec()).collect()

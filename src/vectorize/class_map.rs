@@ -1,6 +1,6 @@
 //! From class probabilities to one class a pixel.
 
-use super::watershed::{at_least, sum_of};
+use super::watershed::sum_of;
 use crate::config::{ClassRole, ModelClass};
 use crate::tile::ProbabilityMaps;
 
@@ -21,18 +21,23 @@ pub struct ClassMap {
 pub fn class_map(maps: &ProbabilityMaps, classes: &[ModelClass], threshold: f32) -> ClassMap {
     assert!(classes.len() == maps.classes && classes.len() <= 256, "{} classes for {}", classes.len(), maps.classes);
     let probability = sum_of(maps, classes, |role| role == ClassRole::Object);
-    let planes: Vec<(u8, &[u8])> = classes
-        .iter()
-        .enumerate()
-        .filter(|(_, class)| class.role == ClassRole::Object)
-        .map(|(index, _)| (index as u8, maps.plane(index)))
-        .collect();
-    let likeliest = |i: usize| {
-        let values = planes.iter().map(|(class, plane)| (plane[i], std::cmp::Reverse(*class)));
-        values.max().map(|(_, std::cmp::Reverse(class))| class)
+    let threshold = (threshold * 255.0).ceil().max(1.0) as u16;
+    let mut planes = classes.iter().enumerate().filter(|(_, class)| class.role == ClassRole::Object);
+    let Some((first, _)) = planes.next() else {
+        return ClassMap { classes: vec![None; probability.len()], probability };
     };
-    let object = at_least(&probability, threshold);
-    let classes = object.iter().enumerate().map(|(i, &object)| if object { likeliest(i) } else { None }).collect();
+    let mut likeliest = vec![first as u8; probability.len()];
+    let mut most: Option<Vec<u8>> = None;
+    for (index, _) in planes {
+        let most = most.get_or_insert_with(|| maps.plane(first).to_vec());
+        for ((class, most), &value) in likeliest.iter_mut().zip(most).zip(maps.plane(index)) {
+            if value > *most {
+                (*class, *most) = (index as u8, value);
+            }
+        }
+    }
+    let class = |(&class, &total): (&u8, &u8)| (u16::from(total) >= threshold).then_some(class);
+    let classes = likeliest.iter().zip(&probability).map(class).collect();
     ClassMap { classes, probability }
 }
 

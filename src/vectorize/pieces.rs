@@ -22,7 +22,7 @@ pub enum Connectivity {
 
 /// A stretch of equal values in a row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Run {
+pub struct Run {
     /// First column.
     pub from: u32,
     /// The column after the last one.
@@ -32,7 +32,7 @@ pub(super) struct Run {
 }
 
 /// Pixels sorted into pieces, stretch by stretch: far less than a number a pixel.
-pub(super) struct Runs {
+pub struct Runs {
     runs: Vec<Run>,
     /// For each row the number of stretches down to its end.
     row_ends: Vec<usize>,
@@ -68,7 +68,7 @@ pub fn pieces<T: PartialEq + Copy>(values: &[T], size: Size, background: T, conn
 ///
 /// # Panics
 /// Unless `values` has `size.area()` entries.
-pub(super) fn runs<T: PartialEq + Copy>(values: &[T], size: Size, background: T, connectivity: Connectivity) -> Runs {
+pub fn runs<T: PartialEq + Copy>(values: &[T], size: Size, background: T, connectivity: Connectivity) -> Runs {
     let (width, height) = (size.width as usize, size.height as usize);
     assert_eq!(values.len(), width * height, "one value a pixel of {size}");
     // Rows of pixels are joined, not pixels: there are far fewer of them. How far a run reaches beyond its ends:

@@ -15,28 +15,43 @@ impl Finder {
         let spec = &tile.spec;
         let ModelPackage { classes, postprocessing: post, .. } = &self.model;
         let map = class_map(maps, classes, post.foreground_threshold);
-        let density = self.density.map(|value| (value / DENSITY_UNIT).round() as u64);
+        let density = self.density.map(|value| (value / DENSITY_UNIT).round() as u32);
         let [columns, rows] = self.on_slide(spec.tile);
         let (left, top) = ((spec.core.x - spec.tile.x) as usize, (spec.core.y - spec.tile.y) as usize);
         let (width, edge) = (maps.width as usize, spec.core.width as usize);
-        let in_tile = |i: usize| (left + i % edge, top + i / edge);
-        let class = |i: usize| {
-            let (x, y) = in_tile(i);
-            let on_slide = columns.contains(&(x as u32)) && rows.contains(&(y as u32));
-            let outside = !on_slide || self.is_outside(spec.tile.x + x as i64, spec.tile.y + y as i64);
-            if outside { None } else { map.classes[y * width + x] }
-        };
-        let core: Vec<Option<u8>> = (0..edge * edge).map(class).collect();
-        let rgb = tile.rgb.as_raw().as_chunks::<3>().0;
-        CoreMap::new(spec, &core, |i| {
-            let (x, y) = in_tile(i);
-            Sums {
-                pixels: 1,
-                x: (spec.tile.x + x as i64) as u64,
-                y: (spec.tile.y + y as i64) as u64,
-                density: rgb[y * width + x].map(|value| density[usize::from(value)]),
-                probability: u64::from(map.probability[y * width + x]),
+        let mut core: Vec<Option<u8>> = vec![None; edge * edge];
+        for (row, classes) in core.chunks_exact_mut(edge).enumerate() {
+            let y = top + row;
+            if !rows.contains(&(y as u32)) {
+                continue;
             }
+            let [from, to] = [columns.start, columns.end].map(|x| (x as usize).clamp(left, left + edge));
+            let here = &mut classes[from - left..to - left];
+            here.copy_from_slice(&map.classes[y * width + from..y * width + to]);
+            for (x, class) in here.iter_mut().enumerate().filter(|(_, class)| class.is_some()) {
+                if self.is_outside(spec.tile.x + (from + x) as i64, spec.tile.y + y as i64) {
+                    *class = None;
+                }
+            }
+        }
+        let rgb = tile.rgb.as_raw().as_chunks::<3>().0;
+        CoreMap::new(spec, &core, |run| {
+            let (x, y, length) = (left + run.start % edge, top + run.start / edge, run.len());
+            let pixels = y * width + x..y * width + x + length;
+            let first = (spec.tile.x + x as i64) as u64;
+            let mut sums = Sums {
+                pixels: length as u64,
+                x: (first..first + length as u64).sum(),
+                y: (spec.tile.y + y as i64) as u64 * length as u64,
+                probability: map.probability[pixels.clone()].iter().map(|&value| u64::from(value)).sum(),
+                ..Sums::default()
+            };
+            for pixel in &rgb[pixels] {
+                for (sum, &value) in sums.density.iter_mut().zip(pixel) {
+                    *sum += u64::from(density[usize::from(value)]);
+                }
+            }
+            sums
         })
     }
 

@@ -1,7 +1,9 @@
 //! The class map of one core, as parts.
 
 use crate::tile::TileSpec;
-use crate::vectorize::pieces::{Connectivity, pieces};
+use crate::vectorize::pieces::{Connectivity, Run, runs};
+use std::iter::repeat_n;
+use std::ops::Range;
 
 /// What is summed over the pixels of a region. Whole numbers, so that the sum does not depend on the order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -61,46 +63,91 @@ pub(super) struct Sides {
 }
 
 impl CoreMap {
-    /// The core of a tile, from the class of each of its pixels (none for background) and what to sum of each.
+    /// The core of a tile, from the class of each of its pixels (none for background) and the sums of pixels that follow
+    /// each other in one row.
     ///
     /// # Panics
     /// Unless the core is a square of `classes.len()` pixels.
-    pub fn new(spec: &TileSpec, classes: &[Option<u8>], sums_of: impl Fn(usize) -> Sums) -> Self {
+    pub fn new(spec: &TileSpec, classes: &[Option<u8>], sums_of: impl Fn(Range<usize>) -> Sums) -> Self {
         let (size, edge) = (spec.core.size(), spec.core.width as usize);
         assert!(size.width == size.height && classes.len() == edge * edge, "{size} for {} classes", classes.len());
-        let objects = pieces(classes, size, None, Connectivity::Four);
+        let objects = runs(classes, size, None, Connectivity::Four);
         let background: Vec<bool> = classes.iter().map(Option::is_none).collect();
-        let rest = pieces(&background, size, false, Connectivity::Eight);
-        let part_of = |i: usize| match objects.of_pixel[i] {
-            0 => objects.count + rest.of_pixel[i] - 1,
-            piece => piece - 1,
+        let rest = runs(&background, size, false, Connectivity::Eight);
+        let mut map = Self {
+            spec: *spec,
+            parts: vec![Part { class: None, sums: Sums::default() }; (objects.count + rest.count) as usize],
+            runs: Vec::new(),
+            borders: Vec::new(),
+            sides: Sides::default(),
         };
-        let mut parts = vec![Part { class: None, sums: Sums::default() }; (objects.count + rest.count) as usize];
-        let (mut runs, mut borders): (Vec<(u32, u32)>, Vec<[u32; 2]>) = (Vec::new(), Vec::new());
-        for (i, &class) in classes.iter().enumerate() {
-            let number = part_of(i);
-            let part = &mut parts[number as usize];
-            part.class = class;
-            part.sums.add(&sums_of(i));
-            match runs.last_mut() {
-                Some((last, length)) if *last == number => *length += 1,
-                _ => runs.push((number, 1)),
+        let mut above: Vec<Stretch> = Vec::new();
+        for (y, (objects_here, rest_here)) in objects.rows().zip(rest.rows()).enumerate() {
+            let row = stretches(objects_here, rest_here, objects.count);
+            for stretch in &row {
+                let from = y * edge + stretch.from as usize;
+                let part = &mut map.parts[stretch.part as usize];
+                part.class = classes[from];
+                part.sums.add(&sums_of(from..y * edge + stretch.to as usize));
+                let length = stretch.to - stretch.from;
+                match map.runs.last_mut() {
+                    Some((last, before)) if *last == stretch.part => *before += length,
+                    _ => map.runs.push((stretch.part, length)),
+                }
             }
-            let before = [(i % edge > 0).then(|| i - 1), i.checked_sub(edge)];
-            for other in before.into_iter().flatten().filter(|&other| background[other] != background[i]) {
-                let other = part_of(other);
-                borders.push(if class.is_none() { [number, other] } else { [other, number] });
-            }
+            map.add_borders(&above, &row);
+            map.add_sides(&row, y == 0, y + 1 == edge);
+            above = row;
         }
-        borders.sort_unstable();
-        borders.dedup();
-        let side = |from: usize, step: usize| (0..edge).map(|n| part_of(from + n * step)).collect();
-        let sides = Sides {
-            top: side(0, 1),
-            left: side(0, edge),
-            right: side(edge - 1, edge),
-            bottom: side(edge * (edge - 1), 1),
-        };
-        Self { spec: *spec, parts, runs, borders, sides }
+        map.borders.sort_unstable();
+        map.borders.dedup();
+        map
     }
+
+    /// Edges between background and objects within a row and between it and the one above.
+    fn add_borders(&mut self, above: &[Stretch], row: &[Stretch]) {
+        let mut border = |a: &Stretch, b: &Stretch| match (a.is_background, b.is_background) {
+            (true, false) => self.borders.push([a.part, b.part]),
+            (false, true) => self.borders.push([b.part, a.part]),
+            _ => {}
+        };
+        row.windows(2).for_each(|pair| border(&pair[0], &pair[1]));
+        let mut first = 0;
+        for stretch in row {
+            while above.get(first).is_some_and(|other| other.to <= stretch.from) {
+                first += 1;
+            }
+            above[first..].iter().take_while(|other| other.from < stretch.to).for_each(|other| border(other, stretch));
+        }
+    }
+
+    fn add_sides(&mut self, row: &[Stretch], is_top: bool, is_bottom: bool) {
+        let whole = || row.iter().flat_map(|stretch| repeat_n(stretch.part, (stretch.to - stretch.from) as usize));
+        if is_top {
+            self.sides.top.extend(whole());
+        }
+        if is_bottom {
+            self.sides.bottom.extend(whole());
+        }
+        self.sides.left.extend(row.first().map(|stretch| stretch.part));
+        self.sides.right.extend(row.last().map(|stretch| stretch.part));
+    }
+}
+
+/// Pixels of one part that follow each other in a row.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    from: u32,
+    to: u32,
+    part: u32,
+    is_background: bool,
+}
+
+/// A row from end to end: background lies between the objects. Parts of background are numbered after `objects`.
+fn stretches(objects_here: &[Run], rest_here: &[Run], objects: u32) -> Vec<Stretch> {
+    let of = |run: &Run, part: u32, is_background: bool| Stretch { from: run.from, to: run.to, part, is_background };
+    let mut row: Vec<Stretch> = objects_here.iter().map(|run| of(run, run.number - 1, false)).collect();
+    row.extend(rest_here.iter().map(|run| of(run, objects + run.number - 1, true)));
+    row.sort_unstable_by_key(|stretch| stretch.from);
+    row
 }

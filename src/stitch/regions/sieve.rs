@@ -35,9 +35,12 @@ pub(super) struct Sieved {
 
 impl Sieved {
     /// The class of each pixel, row by row.
-    pub fn classes(&self) -> impl Iterator<Item = Option<u8>> {
-        let runs = self.map.runs.iter().map(|&(part, length)| (self.class_of[part as usize], length as usize));
-        runs.flat_map(|(class, length)| std::iter::repeat_n(class, length))
+    pub fn classes(&self) -> Vec<Option<u8>> {
+        let mut classes = Vec::with_capacity(self.map.spec.core.size().area() as usize);
+        for &(part, length) in &self.map.runs {
+            classes.resize(classes.len() + length as usize, self.class_of[part as usize]);
+        }
+        classes
     }
 }
 

@@ -54,7 +54,12 @@ impl Case {
         let (edge, width) = (self.edge as usize, self.size.width as usize);
         let place = |i: usize| (spec.core.x as usize + i % edge, spec.core.y as usize + i / edge);
         let classes: Vec<_> = (0..edge * edge).map(place).map(|(x, y)| self.classes[y * width + x]).collect();
-        CoreMap::new(spec, &classes, |i| sums(place(i).0 as u64, place(i).1 as u64))
+        CoreMap::new(spec, &classes, |run| {
+            run.fold(Sums::default(), |mut all, i| {
+                all.add(&sums(place(i).0 as u64, place(i).1 as u64));
+                all
+            })
+        })
     }
 
     /// Through the stitcher: regions, and the whole class map.
