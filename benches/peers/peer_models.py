@@ -44,7 +44,7 @@ role = "object"
 color = [200, 0, 0]
 
 [postprocessing]
-min_area_um2 = 5.0
+min_area_um2 = 0.0
 max_hole_um2 = 0.0
 """
 
