@@ -17,7 +17,7 @@ use crate::infer::lanes::Lanes;
 use crate::sink::commit::{self, Attempt};
 use crate::slide::{self, SlideSource};
 use crate::stream::stats::{Stats, peak_rss_mb};
-use crate::stream::{self, CancellationToken, Flow, Forward, Outcome, ReadTile, Stages, read_tile, tile_bytes};
+use crate::stream::{self, CancellationToken, Flow, Forward, Outcome, ReadTile, Stages, expect_rows, read_tile, tile_bytes};
 use crate::tile::{Object, Outline, ProbabilityMaps, Tile};
 use std::path::Path;
 use std::sync::Arc;
@@ -155,6 +155,7 @@ pub struct Worked {
 /// The stage that reads the tiles of a plan.
 pub fn reading(slide: &Arc<dyn SlideSource>, plan: &Arc<TilePlan>) -> ReadTile {
     let (slide, plan) = (slide.clone(), plan.clone());
+    expect_rows(&*slide, &plan);
     Arc::new(move |spec| read_tile(&*slide, &plan, spec))
 }
 

@@ -27,6 +27,10 @@ impl SlideSource for Stoppable {
         if self.cancel.is_cancelled() { Err(Error::Cancelled) } else { self.slide.read(level, region) }
     }
 
+    fn expect_rows(&self, level: u32, height: u32) {
+        self.slide.expect_rows(level, height);
+    }
+
     fn read_associated(&self, name: &str) -> Result<RgbImage> {
         self.slide.read_associated(name)
     }

@@ -25,7 +25,8 @@ pub struct Limits {
     pub entries: u64,
     /// Bytes of the values of one TIFF tag.
     pub tag_bytes: u64,
-    /// Bytes of decoded tiles that an open slide keeps for the next read.
+    /// Bytes of decoded tiles that an open slide keeps for the next read; half to four times as many once it is known what
+    /// rows will be read.
     pub cache_bytes: u64,
 }
 

@@ -104,6 +104,12 @@ pub trait SlideSource: Send + Sync {
     /// [`Error::Read`](crate::Error::Read) with the place. A later read of a sound region succeeds all the same.
     fn read(&self, level: u32, region: Rect<Level>) -> Result<RgbImage>;
 
+    /// Says that windows of `height` pixels of `level` will be read in rows, so that a source that keeps decoded tiles can
+    /// make room for those that two rows of windows share.
+    fn expect_rows(&self, level: u32, height: u32) {
+        let _kept_as_before = (level, height);
+    }
+
     /// One of [`SlideInfo::associated`], as RGB8.
     ///
     /// # Errors

@@ -9,12 +9,12 @@ pub(super) type Key = (u32, u32);
 
 /// Decoded pieces of one slide, shared by its readers.
 pub(super) struct PieceCache {
-    most_bytes: u64,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
+    most_bytes: u64,
     pieces: HashMap<Key, (u64, Arc<RgbImage>)>,
     bytes: u64,
     clock: u64,
@@ -23,7 +23,14 @@ struct State {
 impl PieceCache {
     /// Keeps at most `most_bytes`, but always the last piece, however large.
     pub fn new(most_bytes: u64) -> Self {
-        Self { most_bytes, state: Mutex::default() }
+        Self { state: Mutex::new(State { most_bytes, ..State::default() }) }
+    }
+
+    /// From now on at most `most_bytes` are kept.
+    pub fn resize(&self, most_bytes: u64) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.most_bytes = most_bytes;
+        state.shrink();
     }
 
     /// The piece if it is kept, else what `decode` gives. No lock is held while decoding; two threads may then decode
@@ -54,10 +61,16 @@ impl PieceCache {
         if let Some((_, replaced)) = state.pieces.insert(key, (now, piece)) {
             state.bytes -= replaced.len() as u64;
         }
-        while state.bytes > self.most_bytes && state.pieces.len() > 1 {
-            let oldest = state.pieces.iter().min_by_key(|(_, (used, _))| *used).map(|(key, _)| *key);
-            let Some((_, gone)) = oldest.and_then(|key| state.pieces.remove(&key)) else { break };
-            state.bytes -= gone.len() as u64;
+        state.shrink();
+    }
+}
+
+impl State {
+    fn shrink(&mut self) {
+        while self.bytes > self.most_bytes && self.pieces.len() > 1 {
+            let oldest = self.pieces.iter().min_by_key(|(_, (used, _))| *used).map(|(key, _)| *key);
+            let Some((_, gone)) = oldest.and_then(|key| self.pieces.remove(&key)) else { break };
+            self.bytes -= gone.len() as u64;
         }
     }
 }
@@ -77,6 +90,9 @@ mod tests {
         cache.get((0, 3), piece).unwrap();
         cache.get((0, 1), unwanted).unwrap();
         assert!(cache.get((0, 2), || Err(())).is_err(), "piece 2 should have left");
+        cache.resize(12);
+        cache.get((0, 1), unwanted).unwrap();
+        assert!(cache.get((0, 3), || Err(())).is_err(), "room for one");
     }
 
     #[test]

@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
+/// Tiles that are kept beyond a row of windows.
+const SPARE_TILES: u64 = 16;
+
 /// A TIFF file whose tiles this program decodes itself.
 pub(super) struct TiffSource {
     path: PathBuf,
@@ -162,6 +165,11 @@ impl SlideSource for TiffSource {
         read_inside(&self.path, &self.info.levels, &self.limits, (level, region), |_, part| self.assemble(level, part))
     }
 
+    fn expect_rows(&self, level: u32, height: u32) {
+        let usual = self.limits.cache_bytes;
+        self.cache.resize(self.bytes_of_rows(level, height).clamp(usual / 2, usual.saturating_mul(4)));
+    }
+
     fn read_associated(&self, name: &str) -> Result<RgbImage> {
         match &self.associated {
             Some(other) => other.read_associated(name),
@@ -171,6 +179,14 @@ impl SlideSource for TiffSource {
 }
 
 impl TiffSource {
+    /// Bytes of all the tiles that a row of windows touches, wherever it lies, and of some more, as readers are a few
+    /// windows apart. Room beyond need would only be filled.
+    fn bytes_of_rows(&self, level: u32, height: u32) -> u64 {
+        let Some(image) = self.images.get(level as usize) else { return 0 };
+        let rows = u64::from(height.div_ceil(image.piece.height)) + 1;
+        (rows * u64::from(image.across()) + SPARE_TILES) * image.piece.area() * 3
+    }
+
     /// OpenSlide does not look at all of a tile.
     fn advised(&self, error: BoxError) -> BoxError {
         match self.associated {
@@ -232,6 +248,26 @@ mod tests {
         let limits = Limits::default();
         let mut file = super::super::tiff_check::check(path, &limits).unwrap();
         open(path, &mut file, &limits).unwrap()
+    }
+
+    #[test]
+    fn the_cache_has_room_for_the_tiles_of_a_row_of_windows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tif");
+        let pixels = vec![7u8; 1000 * 300 * 3];
+        let mut encoder = TiffEncoder::new(fs::File::create(&path).unwrap()).unwrap();
+        encoder.write_image::<colortype::RGB8>(1000, 300, &pixels).unwrap();
+        drop(encoder);
+        let slide = opened(&path);
+        let piece = slide.images[0].piece;
+        let one = piece.area() * 3;
+        assert_eq!(slide.images[0].across(), 1, "strips");
+        // Windows as high as three strips touch four.
+        assert_eq!(slide.bytes_of_rows(0, 3 * piece.height), (4 + SPARE_TILES) * one);
+        assert_eq!(slide.bytes_of_rows(9, 100), 0, "there is no such level");
+        slide.expect_rows(0, u32::MAX);
+        slide.expect_rows(9, 1);
+        assert!(slide.read(0, Rect::new(0, 0, 1000, 300)).is_ok());
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod supervise;
 
 pub use model::Forward;
 pub use pipeline::{Flow, Outcome, Stages, read_only, run};
-pub use reader::{ReadTile, read_tile, tile_bytes};
+pub use reader::{ReadTile, expect_rows, read_tile, tile_bytes};
 pub use results::{Progress, Stitch, Vectorize, Write};
 pub use supervise::FailedTile;
 pub(crate) use supervise::panicked;

@@ -35,6 +35,13 @@ pub fn tile_bytes(plan: &TilePlan, tile_px: u32, classes: usize) -> TileBytes {
     TileBytes { pixels: area * 3, reading, prediction: area * classes as u64 }
 }
 
+/// Tells the slide how `plan` will be read.
+pub fn expect_rows(slide: &dyn SlideSource, plan: &TilePlan) {
+    if let Some(spec) = plan.tiles.first() {
+        slide.expect_rows(plan.level, reduction(plan).region(spec.tile).height);
+    }
+}
+
 fn reduction(plan: &TilePlan) -> Reduction {
     Reduction { level: plan.level, ratio: plan.scale.base_px() / plan.level_scale.base_px() }
 }
