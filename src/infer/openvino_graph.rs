@@ -94,7 +94,10 @@ impl Graph {
             }
             for (class, exps) in exps.iter().enumerate() {
                 let here = &mut out[class * area + from..][..count];
-                here.iter_mut().zip(exps).zip(&sum).for_each(|((out, exp), sum)| *out = (exp / sum * 255.0 + ONES).to_bits() as u8);
+                here.iter_mut()
+                    .zip(exps)
+                    .zip(&sum)
+                    .for_each(|((out, exp), sum)| *out = (exp / sum * 255.0 + ONES).to_bits() as u8);
             }
         }
         out

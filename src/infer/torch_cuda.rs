@@ -56,7 +56,14 @@ pub(super) unsafe trait Runtime: Send + Sync {
     fn wait_for(&self, stream: Handle, event: Handle, on: Handle) -> Result<(), String>;
     /// # Safety
     /// Both must have room for `bytes`, in the memory that `kind` says, until the stream has been synchronized.
-    unsafe fn copy(&self, to: *mut u8, from: *const u8, bytes: usize, kind: c_int, stream: Handle) -> Result<(), String>;
+    unsafe fn copy(
+        &self,
+        to: *mut u8,
+        from: *const u8,
+        bytes: usize,
+        kind: c_int,
+        stream: Handle,
+    ) -> Result<(), String>;
     fn synchronize(&self, stream: Handle) -> Result<(), String>;
 }
 
@@ -287,7 +294,14 @@ unsafe impl Runtime for Cuda {
         }
     }
 
-    unsafe fn copy(&self, to: *mut u8, from: *const u8, bytes: usize, kind: c_int, stream: Handle) -> Result<(), String> {
+    unsafe fn copy(
+        &self,
+        to: *mut u8,
+        from: *const u8,
+        bytes: usize,
+        kind: c_int,
+        stream: Handle,
+    ) -> Result<(), String> {
         // SAFETY: the caller's word.
         checked("cudaMemcpyAsync", unsafe { (self.copy)(to.cast(), from.cast(), bytes, kind, stream.0) })
     }

@@ -58,7 +58,8 @@ impl Outputs {
                 }
                 Output::Overlay => {
                     let picture = thumbnail(slide, config.overlay_px)?;
-                    let edges = [plan.base_size.width.max(plan.base_size.height), picture.width().max(picture.height())];
+                    let edges =
+                        [plan.base_size.width.max(plan.base_size.height), picture.width().max(picture.height())];
                     let scale = Scale::new(f64::from(edges[0]) / f64::from(edges[1]));
                     Box::new(OverlaySink::new(&attempt.file("overlay.png"), picture, scale, classes, LINE_PX))
                 }

@@ -17,7 +17,9 @@ use crate::infer::lanes::Lanes;
 use crate::sink::commit::{self, Attempt};
 use crate::slide::{self, SlideSource};
 use crate::stream::stats::{Stats, peak_rss_mb};
-use crate::stream::{self, CancellationToken, Flow, Forward, Outcome, ReadTile, Stages, expect_rows, read_tile, tile_bytes};
+use crate::stream::{
+    self, CancellationToken, Flow, Forward, Outcome, ReadTile, Stages, expect_rows, read_tile, tile_bytes,
+};
 use crate::tile::{Object, Outline, ProbabilityMaps, Tile};
 use std::path::Path;
 use std::sync::Arc;

@@ -150,7 +150,8 @@ pub fn without_specks(classes: &[Option<u8>], size: Size, limits: Limits) -> Vec
     let core = Rect::new(0, 0, edge, edge);
     let spec = TileSpec { index: 0, column: 0, row: 0, tile: core, core };
     let mut sieve = Sieve::new(edge as usize, limits);
-    let mut sieved = sieve.add(CoreMap::new(&spec, &square, |run| Sums { pixels: run.len() as u64, ..Sums::default() }));
+    let mut sieved =
+        sieve.add(CoreMap::new(&spec, &square, |run| Sums { pixels: run.len() as u64, ..Sums::default() }));
     sieved.extend(sieve.finish());
     let rows = sieved.iter().flat_map(Sieved::classes).collect::<Vec<_>>();
     rows.chunks_exact(edge as usize).take(size.height as usize).flat_map(|row| row[..width].to_vec()).collect()

@@ -69,7 +69,14 @@ unsafe impl Runtime for Pretend {
         Ok(())
     }
 
-    unsafe fn copy(&self, to: *mut u8, from: *const u8, bytes: usize, kind: c_int, stream: Handle) -> Result<(), String> {
+    unsafe fn copy(
+        &self,
+        to: *mut u8,
+        from: *const u8,
+        bytes: usize,
+        kind: c_int,
+        stream: Handle,
+    ) -> Result<(), String> {
         self.note(if kind == HOST_TO_DEVICE { "up" } else { "down" });
         self.todo.lock().unwrap().entry(stream.0 as usize).or_default().push((to as usize, from as usize, bytes));
         Ok(())
