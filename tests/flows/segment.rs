@@ -3,7 +3,7 @@
 
 use crate::pipeline::{alone, pipeline_threads, wait_until};
 use slidestream::Error;
-use slidestream::config::{Area, ModelPackage, SegmentConfig, StreamConfig, Task};
+use slidestream::config::{Area, ModelPackage, Output, SegmentConfig, StreamConfig, Task};
 use slidestream::error::Result;
 use slidestream::geometry::{Level, Rect, Size};
 use slidestream::infer::EngineOptions;
@@ -315,4 +315,16 @@ fn a_budget_below_one_batch_is_refused_before_anything_is_written() {
     let error = job.run(&out.path().join("slide")).expect_err("too small").to_string();
     assert!(error.starts_with("`--pixel-budget` is 488.3 KiB: a batch of 4 tiles needs 768 KiB"), "{error}");
     assert_eq!(names_in(out.path()), Vec::<String>::new());
+}
+
+#[test]
+fn only_the_files_asked_for_are_written() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().join("out");
+    let config = SegmentConfig { outputs: vec![Output::Classes], ..config() };
+    written(Job { config, ..Job::default() }.run(&place));
+    assert_eq!(names_in(&place), ["classes.tif", "manifest.json"]);
+    let twice = SegmentConfig { outputs: vec![Output::Objects, Output::Objects], ..SegmentConfig::default() };
+    assert!(twice.validate().expect_err("refused").to_string().contains("named twice"));
 }

@@ -4,11 +4,14 @@ use super::*;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, atomic::AtomicUsize, atomic::Ordering};
 
+/// A copy that was put off: to, from, bytes.
+type Put = (usize, usize, usize);
+
 /// What was asked of the runtime, and what is still to do.
 #[derive(Default)]
 pub(in crate::infer) struct Pretend {
     asked: Mutex<Vec<String>>,
-    todo: Mutex<BTreeMap<usize, Vec<(usize, usize, usize)>>>,
+    todo: Mutex<BTreeMap<usize, Vec<Put>>>,
     sizes: Mutex<BTreeMap<usize, usize>>,
     handles: AtomicUsize,
 }
