@@ -5,6 +5,7 @@ use crate::infer::golden::Golden;
 use crate::infer::package::Package;
 use crate::infer::{self, EngineOptions};
 use clap::Subcommand;
+#[cfg(feature = "torch")]
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 

@@ -19,14 +19,14 @@ const MEASURED: Duration = Duration::from_millis(900);
 /// [`Error::Config`] for an unknown name, and those of loading.
 pub(super) fn load(package: &Package, options: &EngineOptions) -> Result<Lanes> {
     let lanes = |first: Box<dyn Segmenter>| Lanes::new(first, options);
-    let engine = options.engine()?;
-    if package.config.network.is_onnx() && engine != "openvino" {
-        return match &*engine {
-            "auto" => lanes(Box::new(OpenVinoSegmenter::load(package, options)?)),
-            _ => Err(Error::config("engine", engine, "cannot open an `onnx` model; use auto or openvino")),
+    if package.config.network.is_onnx() {
+        // There is no choice, so the environment's does not matter.
+        return match &*options.engine {
+            "auto" | "openvino" => lanes(Box::new(OpenVinoSegmenter::load(package, options)?)),
+            other => Err(Error::config("engine", other, "cannot open an `onnx` model; use auto or openvino")),
         };
     }
-    match engine.as_str() {
+    match options.engine()?.as_str() {
         "libtorch" => lanes(Box::new(TorchSegmenter::load(package, options)?)),
         "openvino" => lanes(Box::new(OpenVinoSegmenter::load(package, options)?)),
         "auto" => match is_a_race(package, options) {

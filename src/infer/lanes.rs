@@ -30,7 +30,7 @@ impl Lanes {
     /// Models on several devices and copies of each. `options` count the lanes of a device.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) without a model; those of copying one.
+    /// [`Error::Config`] without a model; those of copying one.
     pub fn on_devices(firsts: Vec<Box<dyn Segmenter>>, options: &EngineOptions) -> Result<Self> {
         let devices: Vec<&str> = firsts.iter().map(|first| &*first.engine().device).collect();
         let Some(first) = firsts.first() else {

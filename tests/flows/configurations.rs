@@ -3,7 +3,7 @@
 use crate::prepare::formats::{LEFT, RIGHT, glas, hn, monuseg_image};
 use crate::prepare::{make, options};
 use image::{GrayImage, Luma, Rgb, RgbImage};
-use slidestream::config::{FinetuneConfig, Labels, PretrainConfig, SourceConfig, StartConfig, Study};
+use slidestream::config::{FinetuneConfig, Labels, ModelPackage, PretrainConfig, SourceConfig, StartConfig, Study};
 use slidestream::data::PatchGrid;
 use slidestream::run::finetune::{FinetuneOptions, finetune};
 use slidestream::run::prepare::{Folder, FolderLayout, Glas, HeadNeck, MoNuSeg, Source, SplitKind};
@@ -17,22 +17,30 @@ fn configs() -> PathBuf {
 
 #[test]
 fn every_configuration_that_ships_is_valid() {
-    let mut counts = [0; 3];
+    let mut counts = [0; 4];
     for entry in std::fs::read_dir(configs()).unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
         let table: toml::Table = toml::from_str(&text).unwrap();
-        let kind = ["base", "source", "model"].into_iter().position(|key| table.contains_key(key));
+        let kind = ["base", "source", "model", "classes"].into_iter().position(|key| table.contains_key(key));
         let read = match kind {
             Some(0) => Study::read(&path).map(drop),
             Some(1) => PretrainConfig::read(&path).map(drop),
             Some(2) => FinetuneConfig::read(&path).map(drop),
-            _ => panic!("{}: is no study, pre-training or fine-tuning", path.display()),
+            Some(3) => described(table).validate(),
+            _ => panic!("{}: is no study, pre-training, fine-tuning or description of a model", path.display()),
         };
         read.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         counts[kind.unwrap()] += 1;
     }
     assert!(counts.iter().all(|&count| count > 0), "{counts:?}");
+}
+
+/// A description for `models import`, with the table that it makes.
+fn described(mut table: toml::Table) -> ModelPackage {
+    let weights = toml::Table::from_iter(["file", "sha256"].map(|key| (key.to_owned(), toml::Value::from("x"))));
+    table.insert("weights".into(), weights.into());
+    table.try_into().expect("a description of a model")
 }
 
 #[test]
