@@ -4,7 +4,7 @@
     python benches/peers/fast_mask.py prepare unet.onnx fixed.onnx
     python benches/peers/fast_mask.py run slide.tif fixed.onnx mask.tiff
 
-A third argument and a fourth are the mean and the deviation that pixels are normalised with: 0 and 255 if left out.
+Two more arguments are the mean and the deviation that pixels are normalised with: 0 and 255 if left out.
 """
 
 import sys
@@ -39,7 +39,6 @@ def run(slide, model, out, mean=0, deviation=255):
     finished = fast.RunUntilFinished.create().connect(stitcher)
     made = finished.runAndGetOutputData()
     fast.TIFFImagePyramidExporter.create(out).connect(made).run()
-    print("FAST", fast.__version__ if hasattr(fast, "__version__") else "")
 
 
 if __name__ == "__main__":

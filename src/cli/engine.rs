@@ -26,7 +26,7 @@ pub struct EngineArgs {
     /// Threads that compute on a CPU; 0 for as many as there are cores.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) threads: usize,
-    /// Forward passes at once, which share the threads; each needs memory of its own [default: up to 4 on a CPU, 2 on
+    /// Forward passes at once, on each device if there are several, which share the threads; each needs memory of its own [default: up to 4 on a CPU, 2 on
     /// each GPU].
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = clap::value_parser!(u16).range(..=64))]
     lanes: u16,

@@ -1,5 +1,6 @@
 //! `slidestream models`: what models there are, what they are, and whether they compute rightly on this computer.
 
+use crate::data::stain;
 use crate::error::{Error, Result};
 use crate::infer::golden::Golden;
 use crate::infer::package::Package;
@@ -128,8 +129,16 @@ fn list() -> ExitCode {
 }
 
 fn show(package: &Package) -> Result<ExitCode> {
+    let failed = || Error::compute("writing the description");
+    let mut table = toml::Table::try_from(&package.config).map_err(failed())?;
+    if !package.config.network.is_unet()
+        && let Some(network) = table.get_mut("network").and_then(toml::Value::as_table_mut)
+    {
+        // The others are those of a U-Net.
+        network.retain(|key, _| ["kind", "stride", "answers"].contains(&key));
+    }
     println!("# {}", package.folder().display());
-    print!("{}", toml::to_string_pretty(&package.config).map_err(Error::compute("writing the description"))?);
+    print!("{}", toml::to_string_pretty(&table).map_err(failed())?);
     println!("\n# {}", reach(package));
     Ok(ExitCode::SUCCESS)
 }
@@ -171,6 +180,9 @@ fn reach(package: &Package) -> String {
             "halo: {halo} px are less than the network's view of {radius} px; near the rim of a core results may depend \
              a little on where tiles end"
         ),
+        None if !package.config.network.is_unet() => {
+            format!("halo: {halo} px; how far this network looks is not known")
+        }
         None => format!("halo: {halo} px; this network takes statistics over whole tiles, so results depend on them"),
     }
 }
@@ -205,7 +217,8 @@ struct Answer {
 /// Computes the golden tile and prints how far the answer is from the golden one.
 fn answer(package: &Package, golden: &Golden, options: &EngineOptions) -> Result<Answer> {
     let mut engine = infer::load(package, options)?;
-    let difference = golden.compare(&engine.single().predict_image(&golden.input)?)?;
+    let difference =
+        golden.compare(&engine.single().predict_image(&stain::seen(&golden.input, package.config.input.channels))?)?;
     let info = engine.engine();
     let passed = difference.is_expected(&info.precision);
     println!("engine     {} on {} in {}: {}", info.engine, info.device, info.precision, info.reason);

@@ -121,13 +121,7 @@ impl FlowArgs {
 }
 
 fn output(name: &str) -> std::result::Result<Output, String> {
-    match name {
-        "objects" => Ok(Output::Objects),
-        "classes" => Ok(Output::Classes),
-        "measurements" => Ok(Output::Measurements),
-        "overlay" => Ok(Output::Overlay),
-        _ => Err("must be objects, classes, measurements or overlay".into()),
-    }
+    serde_json::from_value(name.into()).map_err(|_| "must be objects, classes, measurements or overlay".into())
 }
 
 /// How one slide ended, for the table.

@@ -31,7 +31,7 @@ fn inverse(m: &[[f64; 3]; 3]) -> [[f64; 3]; 3] {
 }
 
 /// Optical density of red, green, blue (columns) of haematoxylin, eosin and DAB (rows). Ruifrok and Johnston 2001.
-const HED: [[f64; 3]; 3] = [[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]];
+pub(super) const HED: [[f64; 3]; 3] = [[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]];
 
 /// The map of optical densities that multiplies haematoxylin and eosin by `gain` and adds `shift` to them. The third
 /// stain is left alone: jittering it would bring colours that no H&E slide has.

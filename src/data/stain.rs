@@ -2,17 +2,21 @@
 //!
 //! Beer and Lambert: a pixel's optical density `-log10(I / I0)` is a sum of stain vectors, each times its concentration.
 //! Stained pixels lie in the plane of the two vectors, between them: the plane is that of the two principal directions
-//! of their densities, and the vectors are the 1st and the 99th percentile of the angles in it. Source: Macenko et al., "A method for
-//! normalizing histology slides for quantitative analysis", ISBI 2009. The image of eosin, hematoxylin and optical
+//! of their densities, and the vectors are the 1st and the 99th percentile of the angles in it. Source: Macenko et al.,
+//! "A method for normalizing histology slides for quantitative analysis", ISBI 2009. The image of eosin, hematoxylin and optical
 //! density, and what counts as glass, are as SHELL has them (Python package lavlab-shell 0.9.1).
 
+use super::colour::HED;
+use crate::config::Channels;
 use image::{Rgb, RgbImage};
 use nalgebra::{Matrix3, SymmetricEigen, Vector3};
 use std::array::from_fn;
+use std::borrow::Cow;
+use std::slice::from_ref;
 
-/// Unit vectors in optical density where none can be measured (Ruifrok and Johnston, 2001).
-const EOSIN: [f64; 3] = [0.07, 0.99, 0.11];
-const HEMATOXYLIN: [f64; 3] = [0.65, 0.70, 0.29];
+/// Directions in optical density where none can be measured.
+const HEMATOXYLIN: [f64; 3] = HED[0];
+const EOSIN: [f64; 3] = HED[1];
 /// Pixels of less optical density tell nothing about hues (Macenko et al., section 2.2).
 const LEAST_DENSITY: f64 = 0.15;
 /// Stained pixels from which vectors are measured, and glass from which light is.
@@ -88,6 +92,14 @@ impl Stains {
         let inverse = inverse.expect("the vectors are `LEAST_ANGLE` apart");
         let row = |i: usize| from_fn(|j| inverse[(i, j)]);
         [row(0), row(1), [1.0 / 3.0; 3]]
+    }
+}
+
+/// An image that is no part of a slide as a model wants to see it.
+pub fn seen(image: &RgbImage, channels: Channels) -> Cow<'_, RgbImage> {
+    match channels {
+        Channels::Rgb => Cow::Borrowed(image),
+        Channels::MacenkoEho => Cow::Owned(Stains::of(from_ref(image)).separated(image)),
     }
 }
 
@@ -168,7 +180,6 @@ fn range(mut values: Vec<f32>) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::slice::from_ref;
 
     /// Two stains in every mixture, and a strip of glass.
     fn drawn(eosin: [f64; 3], hematoxylin: [f64; 3], light: f64) -> RgbImage {

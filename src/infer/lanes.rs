@@ -32,15 +32,14 @@ impl Lanes {
     /// # Errors
     /// [`Error::Config`] without a model; those of copying one.
     pub fn on_devices(firsts: Vec<Box<dyn Segmenter>>, options: &EngineOptions) -> Result<Self> {
-        let devices: Vec<&str> = firsts.iter().map(|first| &*first.engine().device).collect();
+        let names: Vec<&str> = firsts.iter().map(|first| &*first.engine().device).collect();
         let Some(first) = firsts.first() else {
             return Err(Error::config("device", &options.device, "names no device"));
         };
-        let engine = EngineInfo { device: devices.join(","), ..first.engine().clone() };
+        let engine = EngineInfo { device: names.join(","), ..first.engine().clone() };
         let usual = if engine.device == "cpu" { engine.threads.clamp(1, USUAL_LANES) } else { LANES_A_DEVICE };
-        let each = if options.lanes == 0 { usual } else { options.lanes };
-        let count = each * firsts.len();
         let devices = firsts.len();
+        let count = devices * if options.lanes == 0 { usual } else { options.lanes };
         let mut lanes = firsts;
         // Devices take turns, so that the first lanes are of different ones.
         while lanes.len() < count {

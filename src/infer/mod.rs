@@ -135,12 +135,6 @@ impl EngineOptions {
         }
     }
 
-    /// Do they name more than one device?
-    #[cfg(feature = "torch")]
-    fn names_several_devices(&self) -> bool {
-        self.device.contains(',')
-    }
-
     /// Threads that compute, with 0 replaced by the number that this process may use.
     pub fn threads(&self) -> usize {
         let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -185,23 +179,18 @@ pub fn devices() -> Vec<DeviceInfo> {
 /// # Errors
 /// [`Error::Model`] for weights that do not fit or are not trusted,
 /// [`Error::Config`] and [`Error::Device`] for options that cannot be met.
-#[cfg(feature = "openvino")]
+#[cfg(feature = "torch")]
 pub fn load(package: &package::Package, options: &EngineOptions) -> Result<Lanes> {
-    if options.names_several_devices() {
-        return torch::on_devices(package, options);
-    }
-    choice::load(package, options)
+    // One name or several, as `cuda:0,cuda:1`.
+    if options.device.contains(',') { torch::on_devices(package, options) } else { on_one_device(package, options) }
 }
 
-/// The engine for a model package: libtorch, as this build has no OpenVINO.
-///
-/// # Errors
-/// As with both; [`Error::Config`] for OpenVINO.
+#[cfg(feature = "openvino")]
+use choice::load as on_one_device;
+
+/// Libtorch, as this build has no OpenVINO.
 #[cfg(all(feature = "torch", not(feature = "openvino")))]
-pub fn load(package: &package::Package, options: &EngineOptions) -> Result<Lanes> {
-    if options.names_several_devices() {
-        return torch::on_devices(package, options);
-    }
+fn on_one_device(package: &package::Package, options: &EngineOptions) -> Result<Lanes> {
     let engine = options.engine()?;
     if !matches!(&*engine, "auto" | "libtorch") {
         return Err(Error::config(

@@ -52,8 +52,8 @@ pub struct OpenVinoSegmenter {
 }
 
 impl OpenVinoSegmenter {
-    /// Hands the package's network to OpenVINO: an ONNX file, or one of ours written as such. It is compiled when the first tile comes, for that
-    /// tile's size.
+    /// Hands the package's network to OpenVINO: an ONNX file, or one of ours written as such. It is compiled when the first
+    /// tile comes, for that tile's size.
     ///
     /// # Errors
     /// [`Error::Device`] without OpenVINO or on another device than the CPU, [`Error::Model`] for a package that is a

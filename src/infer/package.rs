@@ -194,13 +194,18 @@ impl Package {
     pub fn write(folder: &Path, mut config: ModelPackage, weights: &[u8], card: &str, golden: &Golden) -> Result<Self> {
         config.weights.sha256 = sha256(weights);
         config.validate()?;
+        Self::place(folder, |draft| write_draft(draft, &config, weights, card, golden))
+    }
+
+    /// Lets `fill` make the package in a folder beside `folder`, which must not exist yet, and puts it there when it is
+    /// complete.
+    pub(super) fn place(folder: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
         if folder.exists() {
             return Err(Error::config("folder", folder.display(), "exists already; remove it or choose another"));
         }
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         let draft = folder.with_file_name(format!(".{name}.partial-{}", std::process::id()));
-        let result = write_draft(&draft, &config, weights, card, golden)
-            .and_then(|()| fs::rename(&draft, folder).map_err(Error::io("create", folder)));
+        let result = fill(&draft).and_then(|()| fs::rename(&draft, folder).map_err(Error::io("create", folder)));
         if result.is_err() {
             // The first error is the one to report; a draft left behind does no harm.
             let _ = fs::remove_dir_all(&draft);
@@ -219,11 +224,11 @@ fn write_draft(draft: &Path, config: &ModelPackage, weights: &[u8], card: &str, 
         fs::write(&path, bytes).map_err(Error::io("write", &path))?;
     }
     golden.write(draft)?;
-    for file in [CONFIG, &*config.weights.file, CARD, INPUT, OUTPUT] {
-        let path = draft.join(file);
-        fs::File::open(&path).and_then(|file| file.sync_all()).map_err(Error::io("flush", &path))?;
-    }
-    Ok(())
+    [CONFIG, &*config.weights.file, CARD, INPUT, OUTPUT].iter().try_for_each(|file| flush(&draft.join(file)))
+}
+
+pub(super) fn flush(path: &Path) -> Result<()> {
+    fs::File::open(path).and_then(|file| file.sync_all()).map_err(Error::io("flush", path))
 }
 
 /// In lower-case hexadecimal.

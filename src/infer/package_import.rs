@@ -1,6 +1,6 @@
 //! A model package around a network that comes from elsewhere.
 
-use super::package::{Package, sha256};
+use super::package::{Package, flush, sha256};
 use crate::error::{Error, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,9 +20,6 @@ impl Package {
         folder: &Path,
         try_out: impl FnOnce(&Self) -> Result<()>,
     ) -> Result<Self> {
-        if folder.exists() {
-            return Err(Error::config("FOLDER", folder.display(), "exists already; remove it or choose another"));
-        }
         let bytes = fs::read(file).map_err(Error::io("read", file))?;
         let second = second_file(file, &bytes)?;
         let text = fs::read_to_string(description).map_err(Error::io("read", description))?;
@@ -41,18 +38,10 @@ impl Package {
         table.insert("weights".into(), Value::Table(weights));
         let text = toml::to_string_pretty(&table).map_err(Error::compute("writing model.toml"))?;
 
-        let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        let draft = folder.with_file_name(format!(".{name}.partial-{}", std::process::id()));
-        let result = write(&draft, &text, &files)
-            .and_then(|()| Self::load(&draft))
-            .and_then(|package| try_out(&package))
-            .and_then(|()| fs::rename(&draft, folder).map_err(Error::io("create", folder)));
-        if result.is_err() {
-            // The first error is the one to report; a draft left behind does no harm.
-            let _ = fs::remove_dir_all(&draft);
-        }
-        result?;
-        Self::load(folder)
+        Self::place(folder, |draft| {
+            write(draft, &text, &files)?;
+            try_out(&Self::load(draft)?)
+        })
     }
 }
 
@@ -84,7 +73,7 @@ fn write(draft: &Path, text: &str, files: &[(PathBuf, Vec<u8>)]) -> Result<()> {
     for (path, bytes) in files.iter().map(|(path, bytes)| (&**path, &**bytes)).chain([description]) {
         let path = draft.join(path.file_name().unwrap_or_default());
         fs::write(&path, bytes).map_err(Error::io("write", &path))?;
-        fs::File::open(&path).and_then(|file| file.sync_all()).map_err(Error::io("flush", &path))?;
+        flush(&path)?;
     }
     Ok(())
 }

@@ -10,7 +10,6 @@ use crate::slide::SlideSource;
 use crate::stream::read_tile;
 use crate::tile::{ProbabilityMaps, Tile, TileSpec};
 use image::RgbImage;
-use std::borrow::Cow;
 
 /// Fields of a slide that its stains are measured in, and the edge of each: three million pixels.
 const FIELDS: usize = 48;
@@ -53,15 +52,6 @@ fn field(plan: &TilePlan, spec: &TileSpec) -> TileSpec {
     let (x, width) = middle(spec.core.x, spec.core.width, size.width);
     let (y, height) = middle(spec.core.y, spec.core.height, size.height);
     TileSpec { tile: Rect::new(x, y, width, height), ..*spec }
-}
-
-/// An image that is no slide as `model` wants to see it.
-pub(super) fn seen<'a>(image: &'a RgbImage, model: &ModelPackage) -> Cow<'a, RgbImage> {
-    if model.input.channels.is_rgb() {
-        Cow::Borrowed(image)
-    } else {
-        Cow::Owned(Stains::of(std::slice::from_ref(image)).separated(image))
-    }
 }
 
 /// What the model answers to tiles of a slide with these stains.

@@ -1,7 +1,7 @@
 //! What a model says of a whole image that is no slide: its probabilities, and the objects that follow from them.
 
-use super::stains;
 use crate::config::{ModelClass, ModelPackage, Postprocessing, Task};
+use crate::data::stain;
 use crate::error::{Error, Result};
 use crate::geometry::Size;
 use crate::infer::Segmenter;
@@ -27,7 +27,7 @@ pub(super) fn probabilities(
 ) -> Result<ProbabilityMaps> {
     let (width, height) = image.dimensions();
     let input = &model.input;
-    let image = &*stains::seen(image, model);
+    let image = &*stain::seen(image, input.channels);
     // Nothing is known of the sizes that a program takes, except that of its tiles.
     let stride = if model.network.is_torchscript() { input.tile_px } else { model.network.stride_px() };
     let all: Vec<Window> = windows(width, height, input.tile_px, input.halo_px, stride).concat();

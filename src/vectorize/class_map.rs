@@ -1,6 +1,6 @@
 //! From class probabilities to one class a pixel.
 
-use super::watershed::sum_of;
+use super::watershed::{at_least, sum_of};
 use crate::config::{ClassRole, ModelClass};
 use crate::tile::ProbabilityMaps;
 
@@ -21,7 +21,6 @@ pub struct ClassMap {
 pub fn class_map(maps: &ProbabilityMaps, classes: &[ModelClass], threshold: f32) -> ClassMap {
     assert!(classes.len() == maps.classes && classes.len() <= 256, "{} classes for {}", classes.len(), maps.classes);
     let probability = sum_of(maps, classes, |role| role == ClassRole::Object);
-    let threshold = (threshold * 255.0).ceil().max(1.0) as u16;
     let mut planes = classes.iter().enumerate().filter(|(_, class)| class.role == ClassRole::Object);
     let Some((first, _)) = planes.next() else {
         return ClassMap { classes: vec![None; probability.len()], probability };
@@ -36,8 +35,8 @@ pub fn class_map(maps: &ProbabilityMaps, classes: &[ModelClass], threshold: f32)
             }
         }
     }
-    let class = |(&class, &total): (&u8, &u8)| (u16::from(total) >= threshold).then_some(class);
-    let classes = likeliest.iter().zip(&probability).map(class).collect();
+    let object = at_least(&probability, threshold);
+    let classes = likeliest.into_iter().zip(object).map(|(class, object)| object.then_some(class)).collect();
     ClassMap { classes, probability }
 }
 

@@ -7,11 +7,9 @@ use std::collections::BTreeSet;
 /// ONNX's number for float32.
 const FLOAT: i32 = 1;
 
-/// Ends of a graph and the files that it names.
+/// The output of a graph and the files that it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspected {
-    /// Name of the input.
-    pub input: String,
     /// Name of the output.
     pub output: String,
     /// Planes of the output, if the file says.
@@ -40,7 +38,7 @@ pub fn inspect(file: &[u8]) -> Result<Inspected, String> {
     }
     let mut external = BTreeSet::new();
     graph.files(&mut external);
-    Ok(Inspected { input: input.name.clone(), output: output.name.clone(), classes, external })
+    Ok(Inspected { output: output.name.clone(), classes, external })
 }
 
 /// The four sizes of a float32 tensor, as far as they are fixed.
@@ -126,7 +124,7 @@ mod tests {
     fn a_network_of_ours_is_described_as_any_other() {
         let sample = samples().into_iter().find(|sample| sample.name.contains("published")).expect("a whole network");
         let found = inspect(&sample.onnx).unwrap();
-        assert_eq!((&*found.input, &*found.output), ("x", "y"));
+        assert_eq!(found.output, "y");
         assert!(found.external.is_empty() && found.classes.is_none_or(|classes| classes > 1), "{found:?}");
     }
 

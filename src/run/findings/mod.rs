@@ -122,10 +122,10 @@ impl Finder {
         }
     }
 
-    /// Is this pixel of the slide background whatever the network says?
-    fn is_outside(&self, x: i64, y: i64) -> bool {
+    /// Does this pixel of the slide lie in the area that is looked at?
+    fn is_inside(&self, x: i64, y: i64) -> bool {
         let base = |v: i64| self.plan.scale.to_base(v as f64 + 0.5);
-        self.model.postprocessing.inside_area && !self.area.contains(base(x), base(y))
+        self.area.contains(base(x), base(y))
     }
 
     /// The object with an outline along pixel corners, in model pixels of the slide.

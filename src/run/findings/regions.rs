@@ -28,10 +28,9 @@ impl Finder {
             let [from, to] = [columns.start, columns.end].map(|x| (x as usize).clamp(left, left + edge));
             let here = &mut classes[from - left..to - left];
             here.copy_from_slice(&map.classes[y * width + from..y * width + to]);
-            for (x, class) in here.iter_mut().enumerate().filter(|(_, class)| class.is_some()) {
-                if self.is_outside(spec.tile.x + (from + x) as i64, spec.tile.y + y as i64) {
-                    *class = None;
-                }
+            if post.inside_area {
+                let inside = |x: usize| self.is_inside(spec.tile.x + (from + x) as i64, spec.tile.y + y as i64);
+                here.iter_mut().enumerate().filter(|(x, _)| !inside(*x)).for_each(|(_, class)| *class = None);
             }
         }
         let rgb = tile.rgb.as_raw().as_chunks::<3>().0;
