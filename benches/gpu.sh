@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=${PYTHON:-python3} edge=${EDGE:-20000} model=${MODEL:-colon-glands}
 [ $# = 1 ] || { sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
 ./setup
-cargo build --release --locked --quiet --bin slidestream
+./slidestream --version >/dev/null # builds it
 program=target/release/slidestream
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=${PYTHON:-python3}
 [ $# = 1 ] || { sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
 ./setup --openvino
-cargo build --release --locked --quiet --bin slidestream
+./slidestream --version >/dev/null # builds it
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 unset OMP_NUM_THREADS OMP_WAIT_POLICY

@@ -12,7 +12,7 @@ python=${PYTHON:-python3}
 field=$1
 shift
 ./setup --openvino
-cargo build --release --locked --quiet --bin slidestream
+./slidestream --version >/dev/null # builds it
 program=target/release/slidestream
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -49,3 +49,6 @@ pub mod engine;
 pub mod cli;
 
 pub use error::{Error, ErrorKind, Result};
+
+/// Whether this was built with the feature `torch`: networks, training and inference.
+pub const WITH_TORCH: bool = cfg!(feature = "torch");

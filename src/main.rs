@@ -1,4 +1,4 @@
-//! The `slidestream` program; see [`slidestream::cli`].
+//! The program with every subcommand, which `slidestream` becomes when it needs libtorch; see [`slidestream::cli`].
 
 use std::process::ExitCode;
 

@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 python=${PYTHON:-python3} rounds=${ROUNDS:-3} here=benches/peers
 [ $# = 1 ] || { sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
 ./setup --openvino
-cargo build --release --locked --quiet --bin slidestream
+./slidestream --version >/dev/null # builds it
 program=target/release/slidestream
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

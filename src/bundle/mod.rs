@@ -1,6 +1,6 @@
 //! The engine as one archive for machines without a build of their own: packed here, installed there.
 //!
-//! An archive is a zstd-compressed tar with one folder: `SHA256SUMS` first, then the program, `lib/`, `models/` and
+//! An archive is a zstd-compressed tar with one folder: `SHA256SUMS` first, then the programs, `lib/`, `models/` and
 //! `licences/` in the order of their names. The sums are those of `sha256sum`, so every file is checked while it is
 //! unpacked, and by hand with `sha256sum -c SHA256SUMS`.
 
@@ -13,8 +13,10 @@ pub mod pack;
 
 /// The folder in every archive.
 pub const FOLDER: &str = "slidestream-engine";
-/// The program in it.
+/// The program in it, which is started.
 pub const PROGRAM: &str = "slidestream";
+/// The program beside it that is linked to libtorch.
+pub const WHOLE_PROGRAM: &str = "slidestream-torch";
 /// The list of sums in it.
 const SUMS: &str = "SHA256SUMS";
 

@@ -4,7 +4,7 @@ use super::interrupt::{self, STOPPED};
 use super::progress::duration;
 use super::steps::Steps;
 use crate::bundle::pack::{Content, Files, Packed, add_folder, pack};
-use crate::bundle::{PROGRAM, licences, loaded, platform};
+use crate::bundle::{PROGRAM, WHOLE_PROGRAM, licences, loaded, platform};
 use crate::config::display_bytes;
 use crate::error::{Error, Result};
 use crate::infer::package::Package;
@@ -19,13 +19,13 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const OPENVINO: &str = "openvino/lib";
 
 const README: &str = "\
-slidestream's engine: the program, OpenSlide, the CPU half of libtorch, OpenVINO where it was at hand, and models.\n\n\
+slidestream's engine: its two programs, OpenSlide, the CPU half of libtorch, OpenVINO where it was at hand, and models.\n\n\
 QuPath and Java take it from ~/.local/share/slidestream/engine (Install engine... puts it there) or from wherever\n\
 SLIDESTREAM_ENGINE names the program. It also runs by itself: ./slidestream --help\n\n\
 For an NVIDIA GPU set SLIDESTREAM_LIBTORCH_CUDA to the file libtorch_cuda.so of a libtorch or PyTorch 2.11.\n\
 sha256sum -c SHA256SUMS checks every file.\n";
 
-/// Packs this program, the libraries that it runs with, models and licences into one archive for this platform.
+/// Packs slidestream's two programs, the libraries that they run with, models and licences into one archive for this platform.
 ///
 /// Writes slidestream-engine-PLATFORM-cpu.tar.zst and its sha256 beside it. QuPath's Install engine... and the JVM library
 /// take either. OpenVINO is packed where ./setup --openvino has brought it. The same files give the same archive. It has to
@@ -89,9 +89,15 @@ pub fn run(args: PackArgs) -> Result<ExitCode> {
 fn collect(models: &[String]) -> Result<Files> {
     let root = Path::new(ROOT);
     let program = std::env::current_exe().map_err(Error::compute("finding this program's file"))?;
+    let front = program.with_file_name(PROGRAM);
+    if !front.is_file() {
+        let reason = "is missing beside the program that packs; cargo build --release -p slidestream-front makes it";
+        return Err(Error::bad_file(front, reason));
+    }
     let libraries = loaded::libraries();
     let mut files = Files::from([
-        (PROGRAM.to_owned(), Content::File(program)),
+        (PROGRAM.to_owned(), Content::File(front)),
+        (WHOLE_PROGRAM.to_owned(), Content::File(program)),
         ("README.txt".to_owned(), Content::Bytes(README.into())),
         ("licences/slidestream.txt".to_owned(), Content::File(root.join("LICENSE"))),
         ("licences/rust-crates.txt".to_owned(), Content::Bytes(licences::of_crates(root)?.into())),

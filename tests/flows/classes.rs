@@ -62,7 +62,7 @@ fn raw(root: &Path) {
 }
 
 fn slidestream(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_slidestream")).current_dir(folder).args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_slidestream-torch")).current_dir(folder).args(arguments).output().unwrap()
 }
 
 fn done(folder: &Path, arguments: &[&str]) {

@@ -254,7 +254,7 @@ fn the_shipped_model_scores_as_its_package_says() {
     let Some(data) = common::data("nuclei_dsb2018") else { return };
     let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/he-nuclei");
     let out = tempfile::tempdir().unwrap();
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_slidestream"));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_slidestream-torch"));
     command.args(["evaluate", "--split", "test", "--object-diameter", "7.5", "--precision", "f32", "--device", "cpu"]);
     command.arg("--images").arg(data.join("image")).arg("--masks").arg(data.join("label"));
     command.arg("--index").arg(package.join("split.csv")).arg("--model").arg(&package).arg("--out").arg(out.path());

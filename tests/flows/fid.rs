@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 fn fid(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_slidestream"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_slidestream-torch"));
     command.current_dir(folder).arg("fid").args(arguments).args(["--device", "cpu", "--threads", "1"]).output().unwrap()
 }
 

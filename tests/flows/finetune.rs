@@ -74,7 +74,7 @@ pub(super) fn toy(folder: &Path) {
 }
 
 fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_slidestream"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_slidestream-torch"));
     command.current_dir(folder).args(["finetune", "toy.toml", "--device", "cpu", "--threads", "1"]).args(arguments);
     command
 }
@@ -119,7 +119,7 @@ fn a_run_learns_the_toy_and_leaves_a_package_that_checks() {
     assert!(test["dice"].as_f64().unwrap() > 0.8, "{test}");
     let card = std::fs::read_to_string(out.join("toy-nuclei/README.md")).unwrap();
     assert!(card.contains("| test | 2 |") && card.contains("slidestream finetune toy.toml"), "{card}");
-    let check = Command::new(env!("CARGO_BIN_EXE_slidestream"))
+    let check = Command::new(env!("CARGO_BIN_EXE_slidestream-torch"))
         .args(["models", "check"])
         .arg(out.join("toy-nuclei"))
         .output()

@@ -47,7 +47,7 @@ pub fn write_package(folder: &Path) -> Package {
 
 /// Exit status and all that was printed.
 fn models(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_slidestream"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_slidestream-torch"));
     command.arg("models").args(arguments).env("SLIDESTREAM_MODELS", folder).env("XDG_DATA_HOME", folder);
     let output = command.output().expect("the program runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);

@@ -43,7 +43,7 @@ fn segment(folder: &Path, tile: &str) -> Vec<([f64; 2], f64)> {
     let ring = "[[400,600],[1300,600],[1300,1400],[400,1400],[400,600]]";
     fs::write(&roi, format!(r#"{{"type":"Polygon","coordinates":[{ring}]}}"#)).expect("written");
     let out = folder.join(tile);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_slidestream"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_slidestream-torch"));
     command.arg("segment").arg(demo_slide()).args(["--model", "he-nuclei", "--device", "cpu", "--quiet"]);
     command.args(["--precision", "f32", "--tile", tile, "--out"]).arg(&out).arg("--roi").arg(&roi);
     let ended = command.output().expect("the program runs");
@@ -78,7 +78,7 @@ fn the_shipped_model_answers_its_golden_tile_and_is_small() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/he-nuclei");
     let weights = folder.join("weights.safetensors").metadata().expect("weights").len();
     assert!(weights <= 20 << 20, "{weights} bytes of weights");
-    let check = Command::new(env!("CARGO_BIN_EXE_slidestream")).args(["models", "check", "he-nuclei"]).output();
+    let check = Command::new(env!("CARGO_BIN_EXE_slidestream-torch")).args(["models", "check", "he-nuclei"]).output();
     let check = check.expect("the program runs");
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
 }

@@ -17,7 +17,7 @@ fn run(program: &Path, arguments: &[&str]) -> (bool, String) {
 fn a_packed_engine_runs_elsewhere_with_its_own_libraries_and_models() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("dist");
-    let mut pack = Command::new(env!("CARGO_BIN_EXE_slidestream"));
+    let mut pack = Command::new(env!("CARGO_BIN_EXE_slidestream-torch"));
     pack.args(["pack", "--quiet", "--level", "1", "--model", "he-nuclei", "--out"]).arg(&out);
     let output = pack.output().expect("it starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -29,7 +29,7 @@ fn a_packed_engine_runs_elsewhere_with_its_own_libraries_and_models() {
     install(&archive, &place, &mut |_, _| true).expect("installs");
     let program = place.join("slidestream");
     // What the loader would take: the name of each library, and its file.
-    let mut loader = Command::new(&program);
+    let mut loader = Command::new(place.join("slidestream-torch"));
     let listed = loader.env_clear().env("LD_TRACE_LOADED_OBJECTS", "1").output().expect("it is listed").stdout;
     let listed = String::from_utf8(listed).expect("text");
     for name in ["libtorch_cpu.so", "libc10.so", "libopenslide.so.1", "libgomp.so.1"] {

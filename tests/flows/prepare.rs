@@ -258,7 +258,7 @@ fn the_command_makes_a_data_set_and_says_what_to_look_at() {
     let dir = tempfile::tempdir().unwrap();
     toy_folder(&dir.path().join("in"), 16);
     let run = |more: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_slidestream"))
+        let output = Command::new(env!("CARGO_BIN_EXE_slidestream-torch"))
             .current_dir(dir.path())
             .args(["prepare", "folder", "in", "--labels", "instances", "--out", "out"])
             .args(more)

@@ -49,7 +49,7 @@ fn toy(folder: &Path) {
 }
 
 fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_slidestream"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_slidestream-torch"));
     command.current_dir(folder).args(arguments).args(["--device", "cpu", "--threads", "1"]);
     command
 }

@@ -33,7 +33,7 @@ impl Bench {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_slidestream"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_slidestream-torch"));
         command.current_dir(self.0.path()).arg("segment").args(arguments);
         command.args(["--model", "models/tiny", "--device", "cpu", "--out", "out", "--whole-slide"]);
         command

@@ -243,7 +243,7 @@ fn a_senseless_resolution_names_its_property_and_the_option() {
 fn the_commands_show_and_draw_a_slide() {
     let Some(path) = data("slides/emulated/ome_pyramid.ome.tif") else { return };
     let run = |arguments: &[&std::ffi::OsStr]| {
-        std::process::Command::new(env!("CARGO_BIN_EXE_slidestream")).args(arguments).output().unwrap()
+        std::process::Command::new(env!("CARGO_BIN_EXE_slidestream-torch")).args(arguments).output().unwrap()
     };
     let shown = run(&["info".as_ref(), path.as_ref(), "--json".as_ref()]);
     assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
@@ -264,7 +264,7 @@ fn the_commands_show_and_draw_a_slide() {
 #[test]
 fn a_reader_that_has_read_enough_ends_the_listing_quietly() {
     let Some(slides) = data("slides") else { return };
-    let mut info = std::process::Command::new(env!("CARGO_BIN_EXE_slidestream"));
+    let mut info = std::process::Command::new(env!("CARGO_BIN_EXE_slidestream-torch"));
     info.arg("info").arg(slides.join("emulated/aperio_pyramid.svs"));
     info.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let mut child = info.spawn().expect("it starts");

@@ -47,7 +47,7 @@ const PRETRAINING: &str = r#"
 "#;
 
 fn study(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_slidestream"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_slidestream-torch"));
     command.current_dir(folder).args(["study", "study.toml", "--out", "out", "--device", "cpu", "--threads", "1"]);
     command.args(arguments).output().unwrap()
 }

@@ -23,7 +23,7 @@ fn detect(path: &Path) -> TissueMask {
 }
 
 fn slidestream(args: &[&Path]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_slidestream")).args(args).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_slidestream-torch")).args(args).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
