@@ -39,7 +39,13 @@ use std::process::ExitCode;
 
 /// Segments whole-slide images and trains the models for it.
 #[derive(Debug, Parser)]
-#[command(name = "slidestream", bin_name = "slidestream", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "slidestream",
+    bin_name = "slidestream",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -1,15 +1,19 @@
 //! Regions across tiles: the class map of core after core, in plan order, becomes complete polygons with holes.
 //!
 //! ```text
-//! class map of a core -> sieve (specks and pinholes) -> class map for good -> tracer -> regions
+//! class map of a core -> parts that lie within it ---------------------------------> regions
+//!                     -> parts along its sides -> sieve (specks and pinholes) -> tracer -> regions
 //! ```
+//! What lies within a core is decided and traced in it alone, on any thread; only what touches its sides is joined here.
 //! The polygons are those of the whole class map, exactly, whatever the size of the cores: their areas are pixel counts,
 //! and seams leave no trace. Where no core comes there is background. What is held is the outlines of regions that are not
 //! complete, two rows of pixels along the seams, and the cores that wait for the sieve's decision.
 
 mod arcs;
+mod decide;
 mod forest;
 mod frontier;
+mod labels;
 mod map;
 mod sieve;
 #[cfg(test)]
@@ -22,9 +26,8 @@ pub use map::{CoreMap, Sums};
 use crate::config::Postprocessing;
 use crate::geometry::{Rect, Size};
 use crate::tile::{Outline, TileSpec};
-use crate::vectorize::pieces::{Connectivity, pieces};
 use sieve::{Sieve, Sieved};
-use tracer::Tracer;
+use tracer::{Core, Tracer};
 
 /// What counts as a speck or a pinhole, in pixels of the class map.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,10 +94,10 @@ impl RegionStitcher {
 
     /// Takes the next core of the plan. Cores that are left out, because there is no tissue or the tile failed, are
     /// background.
-    pub fn add(&mut self, core: CoreMap) -> Settled {
-        let mut settled = Settled::default();
+    pub fn add(&mut self, mut core: CoreMap) -> Settled {
+        let mut settled = Settled { regions: core.take_complete(), cores: Vec::new() };
         for sieved in self.sieve.add(core) {
-            self.trace(&sieved, &mut settled);
+            self.trace(sieved, &mut settled);
         }
         settled
     }
@@ -107,27 +110,25 @@ impl RegionStitcher {
     fn end(&mut self) -> Settled {
         let mut settled = Settled::default();
         for sieved in self.sieve.finish() {
-            self.trace(&sieved, &mut settled);
+            self.trace(sieved, &mut settled);
         }
         settled.regions.extend(self.tracer.finish());
         settled
     }
 
-    fn trace(&mut self, sieved: &Sieved, settled: &mut Settled) {
+    fn trace(&mut self, sieved: Sieved, settled: &mut Settled) {
+        let (area_of, areas) = sieved.areas();
         let Sieved { map, class_of } = sieved;
-        let classes = sieved.classes();
-        let found = pieces(&classes, map.spec.core.size(), None, Connectivity::Four);
-        let mut sums = vec![Sums::default(); found.count as usize];
-        // A part that became of the class around it lies whole in one piece, as every other part does.
-        let (mut seen, mut at) = (vec![false; class_of.len()], 0);
-        for &(part, length) in &map.runs {
-            if class_of[part as usize].is_some() && !std::mem::replace(&mut seen[part as usize], true) {
-                sums[found.of_pixel[at] as usize - 1].add(&map.parts[part as usize].sums);
-            }
-            at += length as usize;
-        }
-        let place = (map.spec.row, map.spec.column);
-        settled.regions.extend(self.tracer.add(place, &classes, &found, &sums));
+        let mut classes = Vec::with_capacity(map.spec.core.size().area() as usize);
+        let stretches = map.spread(&class_of, &mut classes);
+        settled.regions.extend(self.tracer.add(&Core {
+            place: (map.spec.row, map.spec.column),
+            classes: &classes,
+            stretches: &stretches,
+            sides: &map.sides,
+            area_of: &area_of,
+            areas: &areas,
+        }));
         settled.cores.push(FinalCore { spec: map.spec, classes });
     }
 }
@@ -149,10 +150,11 @@ pub fn without_specks(classes: &[Option<u8>], size: Size, limits: Limits) -> Vec
     square.resize(edge as usize * edge as usize, None);
     let core = Rect::new(0, 0, edge, edge);
     let spec = TileSpec { index: 0, column: 0, row: 0, tile: core, core };
+    let sums = |run: std::ops::Range<usize>| Sums { pixels: run.len() as u64, ..Sums::default() };
     let mut sieve = Sieve::new(edge as usize, limits);
-    let mut sieved =
-        sieve.add(CoreMap::new(&spec, &square, |run| Sums { pixels: run.len() as u64, ..Sums::default() }));
+    let mut sieved = sieve.add(CoreMap::new(&spec, &square, limits, sums));
     sieved.extend(sieve.finish());
-    let rows = sieved.iter().flat_map(Sieved::classes).collect::<Vec<_>>();
-    rows.chunks_exact(edge as usize).take(size.height as usize).flat_map(|row| row[..width].to_vec()).collect()
+    let mut classes = Vec::with_capacity(square.len());
+    sieved.iter().for_each(|Sieved { map, class_of }| drop(map.spread(class_of, &mut classes)));
+    classes.chunks_exact(edge as usize).take(size.height as usize).flat_map(|row| row[..width].to_vec()).collect()
 }

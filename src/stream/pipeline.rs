@@ -17,6 +17,10 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+/// Findings and blocks that may wait for the next stage. They are small and hold permits besides. Room for one would make
+/// the stages take turns: a stitcher gives out many tiles at once after it has held some back.
+const SMALL: usize = 16;
+
 /// What each stage does with a tile; `F` is a tile's finding and `B` what has become final after it.
 pub struct Stages<'a, F, B> {
     /// Reads pixels, from several threads.
@@ -82,8 +86,8 @@ pub fn run<F: Send, B: Send>(flow: &Flow, stages: Stages<'_, F, B>, cancel: &Can
     let (read, to_batch) = flume::bounded(1);
     let (batches, to_model) = flume::bounded(1);
     let (answers, to_vectorize) = flume::bounded(2 * config.batch);
-    let (findings, to_stitch) = flume::bounded(config.vectorizers);
-    let (blocks, to_write) = flume::bounded(1);
+    let (findings, to_stitch) = flume::bounded(SMALL);
+    let (blocks, to_write) = flume::bounded(SMALL);
 
     // An order to stop must also reach those who wait for permits.
     let (stop, budgets) = (supervisor.stop_token().clone(), [pixels.clone(), predictions.clone()]);

@@ -10,6 +10,7 @@ use super::pieces::{Connectivity, runs};
 use crate::geometry::Size;
 use crate::tile::{Outline, ring_area};
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// A pixel corner.
 pub type Corner = [i32; 2];
@@ -37,26 +38,45 @@ pub fn trace<T: PartialEq + Copy + Default>(labels: &[T], size: Size) -> Vec<(T,
     let background = T::default();
     let found = runs(labels, size, background, Connectivity::Four);
     let width = size.width as usize;
-    let tracer = Tracer { labels, width, height: size.height as usize };
-    let mut outlines: Vec<(T, Outline)> = vec![(background, Outline::default()); found.count as usize];
-    let mut top_edge_seen = Marks(vec![0; labels.len().div_ceil(64)]);
+    let mut label_of = vec![background; found.count as usize];
+    let mut stretches = Vec::new();
     for (y, row) in found.rows().enumerate() {
         for run in row {
-            let from = y * width + run.from as usize;
-            let label = labels[from];
-            for start in from..y * width + run.to as usize {
-                // Every ring has a top edge that runs rightwards, with another label above.
-                if y > 0 && labels[start - width] == label || top_edge_seen.has(start) {
-                    continue;
-                }
-                let (ring, touches_itself) = tracer.follow(start, &mut top_edge_seen);
-                let (own, outline) = &mut outlines[run.number as usize - 1];
-                *own = label;
-                add_ring(outline, ring, touches_itself);
-            }
+            let range = y * width + run.from as usize..y * width + run.to as usize;
+            label_of[run.number as usize - 1] = labels[range.start];
+            stretches.push((range, run.number as usize - 1));
         }
     }
-    outlines
+    let mut outlines = vec![Outline::default(); label_of.len()];
+    trace_stretches(labels, size, stretches, &mut outlines);
+    label_of.into_iter().zip(outlines).collect()
+}
+
+/// Adds the rings of some pieces of `labels` to their outlines. `stretches` are all pixels of these pieces, each a part of a
+/// row with the number of its piece, in raster order; pieces are connected by edges.
+///
+/// # Panics
+/// If a stretch or a number is out of range.
+pub fn trace_stretches<T: PartialEq + Copy>(
+    labels: &[T],
+    size: Size,
+    stretches: impl IntoIterator<Item = (Range<usize>, usize)>,
+    outlines: &mut [Outline],
+) {
+    let width = size.width as usize;
+    let tracer = Tracer { labels, width, height: size.height as usize };
+    let mut top_edge_seen = Marks::new(labels.len());
+    for (stretch, piece) in stretches {
+        let label = labels[stretch.start];
+        for start in stretch {
+            // Every ring has a top edge that runs rightwards, with another label above.
+            if start >= width && labels[start - width] == label || top_edge_seen.has(start) {
+                continue;
+            }
+            let (ring, touches_itself) = tracer.follow(start, &mut top_edge_seen);
+            add_ring(&mut outlines[piece], ring, touches_itself);
+        }
+    }
 }
 
 /// Outlines of the pieces of a mask; see [`trace`].
@@ -68,14 +88,21 @@ pub fn trace_mask(mask: &[bool], size: Size) -> Vec<Outline> {
 }
 
 /// A bit a pixel.
-struct Marks(Vec<u64>);
+pub(crate) struct Marks(Vec<u64>);
 
 impl Marks {
-    fn has(&self, at: usize) -> bool {
+    /// None of `pixels` is marked.
+    pub fn new(pixels: usize) -> Self {
+        Self(vec![0; pixels.div_ceil(64)])
+    }
+
+    /// Is this pixel marked?
+    pub fn has(&self, at: usize) -> bool {
         self.0[at / 64] >> (at % 64) & 1 == 1
     }
 
-    fn set(&mut self, at: usize) {
+    /// Marks a pixel.
+    pub fn set(&mut self, at: usize) {
         self.0[at / 64] |= 1 << (at % 64);
     }
 }

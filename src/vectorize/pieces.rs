@@ -127,7 +127,7 @@ pub fn runs<T: PartialEq + Copy>(values: &[T], size: Size, background: T, connec
 }
 
 /// How many values at the beginning are `value`; most of a mask is background, so whole blocks of it are passed at once.
-fn stretch<T: PartialEq + Copy>(values: &[T], value: T) -> usize {
+pub(crate) fn stretch<T: PartialEq + Copy>(values: &[T], value: T) -> usize {
     let mut passed = 0;
     while let Some(block) = values[passed..].first_chunk::<64>() {
         if !block.iter().fold(true, |same, other| same & (*other == value)) {
@@ -155,7 +155,8 @@ fn numbered(parent: &mut [u32]) -> (Vec<u32>, u32) {
     (final_number, count)
 }
 
-fn root_of(parent: &mut [u32], mut number: u32) -> u32 {
+/// The root of a number in disjoint sets.
+pub(crate) fn root_of(parent: &mut [u32], mut number: u32) -> u32 {
     while parent[number as usize] != number {
         let above = parent[parent[number as usize] as usize];
         parent[number as usize] = above;

@@ -29,7 +29,7 @@ pub(super) struct Final {
 #[derive(Debug)]
 pub(super) enum Found {
     Objects { candidates: Vec<Candidate>, block: ClassBlock },
-    Regions(CoreMap),
+    Regions { core: Box<CoreMap>, complete: Vec<Object> },
 }
 
 /// Finds objects in single tiles; shared by all threads that do.
@@ -95,7 +95,7 @@ impl Finder {
     pub fn find(&self, tile: &Tile, maps: &ProbabilityMaps) -> Result<Found> {
         Ok(match self.model.task {
             Task::Instances => self.find_objects(tile, maps),
-            Task::Regions => Found::Regions(self.find_regions(tile, maps)),
+            Task::Regions => self.find_regions(tile, maps),
         })
     }
 
@@ -163,7 +163,9 @@ impl Joiner<'_> {
             (Stitcher::Objects(stitcher), None) => {
                 Final { objects: stitcher.add(spec, Vec::new()), blocks: Vec::new() }
             }
-            (Stitcher::Regions(stitcher), Some(Found::Regions(core))) => self.finder.settled(stitcher.add(core)),
+            (Stitcher::Regions(stitcher), Some(Found::Regions { core, complete })) => {
+                self.finder.settled(complete, stitcher.add(*core))
+            }
             (Stitcher::Regions(_), None) => Final::default(),
             _ => return Err(Error::Internal("objects and regions of one model".into())),
         })
@@ -173,7 +175,7 @@ impl Joiner<'_> {
     pub fn finish(self) -> Final {
         match self.stitcher {
             Stitcher::Objects(stitcher) => Final { objects: stitcher.finish().0, blocks: Vec::new() },
-            Stitcher::Regions(stitcher) => self.finder.settled(stitcher.finish()),
+            Stitcher::Regions(stitcher) => self.finder.settled(Vec::new(), stitcher.finish()),
         }
     }
 }

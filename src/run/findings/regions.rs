@@ -1,8 +1,8 @@
 //! Regions: the class of each pixel is decided in its tile, everything else across tiles.
 
-use super::{Final, Finder, Means};
+use super::{Final, Finder, Found, Means};
 use crate::config::ModelPackage;
-use crate::stitch::regions::{CoreMap, FinalCore, Region, Settled, Sums};
+use crate::stitch::regions::{CoreMap, FinalCore, Limits, Region, Settled, Sums};
 use crate::tile::{ClassBlock, Object, ProbabilityMaps, Tile};
 use crate::vectorize::class_map::class_map;
 
@@ -10,8 +10,8 @@ use crate::vectorize::class_map::class_map;
 const DENSITY_UNIT: f64 = 1.0 / (1 << 20) as f64;
 
 impl Finder {
-    /// The class map of the tile's core; what lies off the slide, or off the area if the model says so, is background.
-    pub(super) fn find_regions(&self, tile: &Tile, maps: &ProbabilityMaps) -> CoreMap {
+    /// The class map of the tile's core and the regions within it; what lies off the slide, or off the area if the model says so, is background.
+    pub(super) fn find_regions(&self, tile: &Tile, maps: &ProbabilityMaps) -> Found {
         let spec = &tile.spec;
         let ModelPackage { classes, postprocessing: post, .. } = &self.model;
         let map = class_map(maps, classes, post.foreground_threshold);
@@ -34,7 +34,8 @@ impl Finder {
             }
         }
         let rgb = tile.rgb.as_raw().as_chunks::<3>().0;
-        CoreMap::new(spec, &core, |run| {
+        let limits = Limits::new(post, self.model.input.mpp);
+        let mut core = CoreMap::new(spec, &core, limits, |run| {
             let (x, y, length) = (left + run.start % edge, top + run.start / edge, run.len());
             let pixels = y * width + x..y * width + x + length;
             let first = (spec.tile.x + x as i64) as u64;
@@ -51,11 +52,14 @@ impl Finder {
                 }
             }
             sums
-        })
+        });
+        let complete = core.take_complete().iter().map(|region| self.region(region)).collect();
+        Found::Regions { core: Box::new(core), complete }
     }
 
-    pub(super) fn settled(&self, Settled { regions, cores }: Settled) -> Final {
-        let objects = regions.iter().map(|region| self.region(region)).collect();
+    /// What has become final, after the objects that were complete before.
+    pub(super) fn settled(&self, mut objects: Vec<Object>, Settled { regions, cores }: Settled) -> Final {
+        objects.extend(regions.iter().map(|region| self.region(region)));
         Final { objects, blocks: cores.into_iter().map(|core| self.core(core)).collect() }
     }
 

@@ -1,7 +1,11 @@
-//! The class map of one core, as parts.
+//! The class map of one core: what can be decided within it, and the parts that wait for other cores.
 
-use crate::tile::TileSpec;
-use crate::vectorize::pieces::{Connectivity, Run, runs};
+use super::decide::{Decided, Fate, decide};
+use super::labels::{Label, Labels, Stretch};
+use super::tracer::in_raster_order;
+use super::{Limits, Region};
+use crate::tile::{Outline, TileSpec};
+use crate::vectorize::contour::trace_stretches;
 use std::iter::repeat_n;
 use std::ops::Range;
 
@@ -33,11 +37,12 @@ impl Sums {
     }
 }
 
-/// Connected pixels of one class within a core: objects by edges, background by edges and corners.
+/// A part that other cores may add to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part {
     /// None for background.
     pub class: Option<u8>,
+    /// Of background that is too large for a pinhole the number of pixels only.
     pub sums: Sums,
 }
 
@@ -45,21 +50,25 @@ pub(super) struct Part {
 #[derive(Debug, Clone)]
 pub struct CoreMap {
     pub(super) spec: TileSpec,
+    /// What other cores decide about.
     pub(super) parts: Vec<Part>,
-    /// Number of a part and how many pixels of it follow each other, row by row.
-    pub(super) runs: Vec<(u32, u32)>,
-    /// A part of background and a part of a class that share an edge.
+    /// Numbers of parts, and how many pixels of each follow each other, row by row. Numbers after those of the parts are
+    /// of the classes in `decided`.
+    runs: Vec<(u32, u32)>,
+    decided: Vec<Option<u8>>,
+    /// A part of background that may be a pinhole and a part of a class that share an edge.
     pub(super) borders: Vec<[u32; 2]>,
-    pub(super) sides: Sides,
+    pub(super) sides: Sides<u32>,
+    pub(super) complete: Vec<Region>,
 }
 
-/// Numbers of the parts along the sides of a core.
+/// Along the sides of a core: numbers of parts, or pixels.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Sides {
-    pub top: Vec<u32>,
-    pub left: Vec<u32>,
-    pub right: Vec<u32>,
-    pub bottom: Vec<u32>,
+pub(super) struct Sides<P> {
+    pub top: Vec<P>,
+    pub left: Vec<P>,
+    pub right: Vec<P>,
+    pub bottom: Vec<P>,
 }
 
 impl CoreMap {
@@ -68,86 +77,146 @@ impl CoreMap {
     ///
     /// # Panics
     /// Unless the core is a square of `classes.len()` pixels.
-    pub fn new(spec: &TileSpec, classes: &[Option<u8>], sums_of: impl Fn(Range<usize>) -> Sums) -> Self {
-        let (size, edge) = (spec.core.size(), spec.core.width as usize);
-        assert!(size.width == size.height && classes.len() == edge * edge, "{size} for {} classes", classes.len());
-        let objects = runs(classes, size, None, Connectivity::Four);
-        let background: Vec<bool> = classes.iter().map(Option::is_none).collect();
-        let rest = runs(&background, size, false, Connectivity::Eight);
-        let mut map = Self {
-            spec: *spec,
-            parts: vec![Part { class: None, sums: Sums::default() }; (objects.count + rest.count) as usize],
-            runs: Vec::new(),
-            borders: Vec::new(),
-            sides: Sides::default(),
+    pub fn new(
+        spec: &TileSpec,
+        classes: &[Option<u8>],
+        limits: Limits,
+        sums_of: impl Fn(Range<usize>) -> Sums,
+    ) -> Self {
+        let (size, edge) = (spec.core.size(), spec.core.width);
+        assert!(
+            size.width == size.height && classes.len() as u64 == size.area(),
+            "{size} for {} classes",
+            classes.len()
+        );
+        let labels = Labels::of(classes, edge);
+        let sides = Sides::of(&labels);
+        let mut on_side = vec![false; labels.parts.len()];
+        sides.all().for_each(|&part| on_side[part as usize] = true);
+        let Decided { fates, open, classes: decided, complete, borders } = decide(&labels, &on_side, limits);
+        let number = |part: u32| match fates[part as usize] {
+            Fate::Open(part) => part,
+            Fate::Settled(class) | Fate::Complete(_, class) => open.len() as u32 + class,
         };
-        let mut above: Vec<Stretch> = Vec::new();
-        for (y, (objects_here, rest_here)) in objects.rows().zip(rest.rows()).enumerate() {
-            let row = stretches(objects_here, rest_here, objects.count);
-            for stretch in &row {
-                let from = y * edge + stretch.from as usize;
-                let part = &mut map.parts[stretch.part as usize];
-                part.class = classes[from];
-                part.sums.add(&sums_of(from..y * edge + stretch.to as usize));
-                let length = stretch.to - stretch.from;
-                match map.runs.last_mut() {
-                    Some((last, before)) if *last == stretch.part => *before += length,
-                    _ => map.runs.push((stretch.part, length)),
+
+        let mut parts: Vec<Part> = open.iter().map(|part| Part { class: part.class, sums: Sums::default() }).collect();
+        let mut regions: Vec<Region> = complete.into_iter().map(Region::begun).collect();
+        let mut runs: Vec<(u32, u32)> = Vec::new();
+        for stretch in &labels.stretches {
+            match fates[stretch.part as usize] {
+                Fate::Open(part) if open[part as usize].class.is_some() || limits.may_be_hole(open[part as usize]) => {
+                    parts[part as usize].sums.add(&sums_of(stretch.range()));
                 }
+                Fate::Open(part) => parts[part as usize].sums.pixels += u64::from(stretch.len()),
+                Fate::Settled(_) => {}
+                Fate::Complete(region, _) => regions[region as usize].sums.add(&sums_of(stretch.range())),
             }
-            map.add_borders(&above, &row);
-            map.add_sides(&row, y == 0, y + 1 == edge);
-            above = row;
+            let (number, length) = (number(stretch.part), stretch.len());
+            match runs.last_mut() {
+                Some((last, before)) if *last == number => *before += length,
+                _ => runs.push((number, length)),
+            }
         }
-        map.borders.sort_unstable();
-        map.borders.dedup();
+        let sides = sides.map(number);
+        let mut map = Self { spec: *spec, parts, runs, decided, borders, sides, complete: regions };
+        map.trace(&labels, &fates, classes);
         map
     }
 
-    /// Edges between background and objects within a row and between it and the one above.
-    fn add_borders(&mut self, above: &[Stretch], row: &[Stretch]) {
-        let mut border = |a: &Stretch, b: &Stretch| match (a.is_background, b.is_background) {
-            (true, false) => self.borders.push([a.part, b.part]),
-            (false, true) => self.borders.push([b.part, a.part]),
-            _ => {}
-        };
-        row.windows(2).for_each(|pair| border(&pair[0], &pair[1]));
-        let mut first = 0;
-        for stretch in row {
-            while above.get(first).is_some_and(|other| other.to <= stretch.from) {
-                first += 1;
+    /// Regions that lie within the core and stay as they are whatever comes beside it. A caller who wants them before
+    /// [`RegionStitcher::add`](super::RegionStitcher::add) gives them out takes them.
+    pub fn take_complete(&mut self) -> Vec<Region> {
+        std::mem::take(&mut self.complete)
+    }
+
+    /// The outlines of the complete regions. They share edges with background alone, so rings that follow classes stay with
+    /// them, whatever becomes of open parts.
+    fn trace(&mut self, labels: &Labels, fates: &[Fate], classes: &[Option<u8>]) {
+        if self.complete.is_empty() {
+            return;
+        }
+        let mut classes = classes.to_vec();
+        let mut stretches = Vec::new();
+        for stretch in &labels.stretches {
+            match fates[stretch.part as usize] {
+                Fate::Open(_) => {}
+                Fate::Settled(class) => classes[stretch.range()].fill(self.decided[class as usize]),
+                Fate::Complete(region, class) => {
+                    classes[stretch.range()].fill(self.decided[class as usize]);
+                    stretches.push((stretch.range(), region as usize));
+                }
             }
-            above[first..].iter().take_while(|other| other.from < stretch.to).for_each(|other| border(other, stretch));
+        }
+        let mut outlines = vec![Outline::default(); self.complete.len()];
+        trace_stretches(&classes, self.spec.core.size(), stretches, &mut outlines);
+        let [left, top] = [self.spec.column, self.spec.row].map(|at| f64::from(at) * f64::from(self.spec.core.width));
+        for (region, outline) in self.complete.iter_mut().zip(outlines) {
+            region.outline = in_raster_order(outline.map(|[x, y]| [x + left, y + top]));
         }
     }
 
-    fn add_sides(&mut self, row: &[Stretch], is_top: bool, is_bottom: bool) {
-        let whole = || row.iter().flat_map(|stretch| repeat_n(stretch.part, (stretch.to - stretch.from) as usize));
-        if is_top {
-            self.sides.top.extend(whole());
+    /// The places of pixels that follow each other and the part that they are of, for the open parts; the class of each
+    /// pixel goes to `classes`.
+    pub(super) fn spread(&self, class_of: &[Option<u8>], classes: &mut Vec<Option<u8>>) -> Vec<(Range<usize>, u32)> {
+        let mut open = Vec::new();
+        for &(number, length) in &self.runs {
+            let from = classes.len();
+            let class = match class_of.get(number as usize) {
+                Some(&class) => {
+                    open.push((from..from + length as usize, number));
+                    class
+                }
+                None => self.decided[number as usize - class_of.len()],
+            };
+            classes.resize(from + length as usize, class);
         }
-        if is_bottom {
-            self.sides.bottom.extend(whole());
-        }
-        self.sides.left.extend(row.first().map(|stretch| stretch.part));
-        self.sides.right.extend(row.last().map(|stretch| stretch.part));
+        open
     }
 }
 
-/// Pixels of one part that follow each other in a row.
-#[derive(Debug, Clone, Copy)]
-struct Stretch {
-    from: u32,
-    to: u32,
-    part: u32,
-    is_background: bool,
+impl Limits {
+    /// Is it background that may be filled?
+    fn may_be_hole(&self, part: Label) -> bool {
+        part.class.is_none() && f64::from(part.pixels) <= self.max_hole_px
+    }
 }
 
-/// A row from end to end: background lies between the objects. Parts of background are numbered after `objects`.
-fn stretches(objects_here: &[Run], rest_here: &[Run], objects: u32) -> Vec<Stretch> {
-    let of = |run: &Run, part: u32, is_background: bool| Stretch { from: run.from, to: run.to, part, is_background };
-    let mut row: Vec<Stretch> = objects_here.iter().map(|run| of(run, run.number - 1, false)).collect();
-    row.extend(rest_here.iter().map(|run| of(run, objects + run.number - 1, true)));
-    row.sort_unstable_by_key(|stretch| stretch.from);
-    row
+impl Region {
+    fn begun(class: u8) -> Self {
+        Self { class, sums: Sums::default(), outline: Outline::default() }
+    }
+}
+
+impl Sides<u32> {
+    fn of(labels: &Labels) -> Self {
+        let whole = |row: Option<&[Stretch]>| -> Vec<u32> {
+            let row = row.unwrap_or_default().iter();
+            row.flat_map(|stretch| repeat_n(stretch.part, stretch.len() as usize)).collect()
+        };
+        let end = |of: fn(&[Stretch]) -> Option<&Stretch>| -> Vec<u32> {
+            labels.rows().filter_map(of).map(|stretch| stretch.part).collect()
+        };
+        Self {
+            top: whole(labels.rows().next()),
+            left: end(<[Stretch]>::first),
+            right: end(<[Stretch]>::last),
+            bottom: whole(labels.rows().next_back()),
+        }
+    }
+}
+
+impl<P> Sides<P> {
+    /// Everything along them.
+    fn all(&self) -> impl Iterator<Item = &P> {
+        self.top.iter().chain(&self.left).chain(&self.right).chain(&self.bottom)
+    }
+
+    /// Other things in the places of these.
+    pub fn map<Q>(&self, of: impl Fn(P) -> Q) -> Sides<Q>
+    where
+        P: Copy,
+    {
+        let side = |side: &[P]| side.iter().map(|&item| of(item)).collect();
+        Sides { top: side(&self.top), left: side(&self.left), right: side(&self.right), bottom: side(&self.bottom) }
+    }
 }

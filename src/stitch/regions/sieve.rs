@@ -10,8 +10,9 @@
 use super::Limits;
 use super::forest::Forest;
 use super::frontier::{END, Edges, Frontier, Place};
-use super::map::CoreMap;
+use super::map::{CoreMap, Sums};
 use super::window::Pixel;
+use crate::vectorize::pieces::root_of;
 use std::collections::{BTreeMap, VecDeque};
 
 /// See the [module](self).
@@ -34,13 +35,29 @@ pub(super) struct Sieved {
 }
 
 impl Sieved {
-    /// The class of each pixel, row by row.
-    pub fn classes(&self) -> Vec<Option<u8>> {
-        let mut classes = Vec::with_capacity(self.map.spec.core.size().area() as usize);
-        for &(part, length) in &self.map.runs {
-            classes.resize(classes.len() + length as usize, self.class_of[part as usize]);
+    /// The parts of one class that share edges, together: for each part the number of its area, and for each area its class and sums.
+    pub fn areas(&self) -> (Vec<Option<u32>>, Vec<(u8, Sums)>) {
+        let Self { map, class_of } = self;
+        let mut parent: Vec<u32> = (0..map.parts.len() as u32).collect();
+        // Parts of one class share edges where background between them was filled.
+        for &[background, object] in &map.borders {
+            if class_of[background as usize].is_some() && class_of[background as usize] == class_of[object as usize] {
+                let (a, b) = (root_of(&mut parent, background), root_of(&mut parent, object));
+                parent[a.max(b) as usize] = a.min(b);
+            }
         }
-        classes
+        let (mut area_of, mut areas) = (vec![None; map.parts.len()], Vec::new());
+        for part in 0..map.parts.len() {
+            let root = root_of(&mut parent, part as u32) as usize;
+            let (Some(class), sums) = (class_of[part], &map.parts[part].sums) else { continue };
+            let area = *area_of[root].get_or_insert(areas.len() as u32);
+            area_of[part] = Some(area);
+            match areas.get_mut(area as usize) {
+                None => areas.push((class, *sums)),
+                Some((_, all)) => all.add(sums),
+            }
+        }
+        (area_of, areas)
     }
 }
 

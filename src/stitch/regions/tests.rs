@@ -4,6 +4,7 @@ use super::tracer::in_raster_order;
 use super::*;
 use crate::geometry::{Rect, Size};
 use crate::vectorize::contour::trace;
+use crate::vectorize::pieces::{Connectivity, pieces};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -54,7 +55,7 @@ impl Case {
         let (edge, width) = (self.edge as usize, self.size.width as usize);
         let place = |i: usize| (spec.core.x as usize + i % edge, spec.core.y as usize + i / edge);
         let classes: Vec<_> = (0..edge * edge).map(place).map(|(x, y)| self.classes[y * width + x]).collect();
-        CoreMap::new(spec, &classes, |run| {
+        CoreMap::new(spec, &classes, self.limits, |run| {
             run.fold(Sums::default(), |mut all, i| {
                 all.add(&sums(place(i).0 as u64, place(i).1 as u64));
                 all

@@ -4,11 +4,11 @@ use super::Region;
 use super::arcs::OpenArcs;
 use super::forest::Forest;
 use super::frontier::{END, Edges, Frontier, Place};
-use super::map::Sums;
+use super::map::{Sides, Sums};
 use super::window::{Pixel, Traced, Window};
 use crate::tile::Outline;
 use crate::vectorize::contour::{Corner, add_ring};
-use crate::vectorize::pieces::Pieces;
+use std::ops::Range;
 
 /// Follows the edges of every region, core by core, and gives a region out when its exterior has closed.
 #[derive(Debug)]
@@ -19,6 +19,21 @@ pub(super) struct Tracer {
     arcs: OpenArcs,
     /// Nodes of the areas whose exteriors are closed, in the order of closing.
     closed: Vec<u64>,
+}
+
+/// A core whose classes are final, as far as other cores may add to it.
+pub(super) struct Core<'a> {
+    pub place: Place,
+    /// Of each pixel, row by row.
+    pub classes: &'a [Option<u8>],
+    /// Pixels that follow each other, and the part that they are of.
+    pub stretches: &'a [(Range<usize>, u32)],
+    /// Parts along the sides.
+    pub sides: &'a Sides<u32>,
+    /// The area that a part belongs to; none for background.
+    pub area_of: &'a [Option<u32>],
+    /// Parts of one class that share edges, together: class and sums.
+    pub areas: &'a [(u8, Sums)],
 }
 
 /// A region that is not complete.
@@ -56,23 +71,29 @@ impl Tracer {
         }
     }
 
-    /// Takes the next core: the class of each of its pixels, their pieces connected by edges, and the sums of each
-    /// piece. Gives the regions that are complete.
-    pub fn add(&mut self, place: Place, classes: &[Option<u8>], pieces: &Pieces, sums: &[Sums]) -> Vec<Region> {
+    /// Takes the next core. Gives the regions that are complete, but for those which the core had complete before.
+    pub fn add(&mut self, core: &Core<'_>) -> Vec<Region> {
+        let place = core.place;
         if self.frontier.begins_row(place) {
             let nodes = self.frontier.pixels().filter(|pixel| pixel.class.is_some()).map(|pixel| pixel.node);
             self.areas.sweep(nodes.chain(self.arcs.nodes()));
         }
         self.pass_gaps(place);
-        // A core that is all background is no different from one that does not come.
-        if pieces.count > 0 {
-            let pixels = self.add_pieces(classes, pieces, sums);
-            self.join_seams(place, &pixels);
-            self.trace(place, &pixels);
-            let edge = self.edge;
-            let right = pixels.iter().skip(edge - 1).step_by(edge).copied().collect();
-            let bottom = pixels[edge * (edge - 1)..].to_vec();
-            self.frontier.pass(place, Some(Edges { right, bottom }));
+        // A core whose areas touch no side is no different from one that does not come.
+        if !core.areas.is_empty() {
+            let added = |&(class, sums): &(u8, Sums)| self.areas.add(Area { class, sums, outline: Outline::default() });
+            let nodes: Vec<u64> = core.areas.iter().map(added).collect();
+            let pixel = |part: u32| match core.area_of[part as usize] {
+                Some(area) => Pixel { class: Some(core.areas[area as usize].0), node: nodes[area as usize] },
+                None => Pixel::default(),
+            };
+            let sides = core.sides.map(pixel);
+            self.join_seams(place, &sides);
+            let stretches = core.stretches.iter().filter_map(|(range, part)| {
+                core.area_of[*part as usize].map(|area| (range.clone(), nodes[area as usize]))
+            });
+            self.trace(place, core.classes, &sides, stretches);
+            self.frontier.pass(place, Some(Edges { right: sides.right, bottom: sides.bottom }));
         }
         self.complete()
     }
@@ -84,25 +105,10 @@ impl Tracer {
         self.complete()
     }
 
-    fn add_pieces(&mut self, classes: &[Option<u8>], pieces: &Pieces, sums: &[Sums]) -> Vec<Pixel> {
-        let mut nodes: Vec<u64> = Vec::with_capacity(sums.len());
-        let mut pixels = vec![Pixel::default(); classes.len()];
-        for ((pixel, class), &piece) in pixels.iter_mut().zip(classes).zip(&pieces.of_pixel) {
-            let &Some(class) = class else { continue };
-            // Pieces are numbered by their first pixels.
-            if nodes.len() < piece as usize {
-                let (sums, outline) = (sums[nodes.len()], Outline::default());
-                nodes.push(self.areas.add(Area { class, sums, outline }));
-            }
-            *pixel = Pixel { class: Some(class), node: nodes[piece as usize - 1] };
-        }
-        pixels
-    }
-
-    fn join_seams(&mut self, place: Place, pixels: &[Pixel]) {
+    fn join_seams(&mut self, place: Place, sides: &Sides<Pixel>) {
         let margin = self.frontier.margin(place);
-        let above = pixels.iter().zip(&margin.above[1..=self.edge]);
-        let beside = pixels.iter().step_by(self.edge).zip(&margin.beside);
+        let above = sides.top.iter().zip(&margin.above[1..=self.edge]);
+        let beside = sides.left.iter().zip(&margin.beside);
         for (own, other) in above.chain(beside) {
             if let Some(other) = other
                 && own.class.is_some()
@@ -113,15 +119,22 @@ impl Tracer {
         }
     }
 
-    /// Follows the rings through the corners of a place; `pixels` is empty where there is background only.
-    fn trace(&mut self, (row, column): Place, pixels: &[Pixel]) {
+    /// Follows the rings through the corners of a place; without classes there is background only.
+    fn trace(
+        &mut self,
+        (row, column): Place,
+        classes: &[Option<u8>],
+        Sides { right, bottom, .. }: &Sides<Pixel>,
+        stretches: impl IntoIterator<Item = (Range<usize>, u64)>,
+    ) {
         let margin = self.frontier.margin((row, column));
         let known =
             |pixels: &[Option<Pixel>]| -> Vec<Pixel> { pixels.iter().map(|pixel| pixel.unwrap_or_default()).collect() };
         let (above, beside) = (known(&margin.above), known(&margin.beside));
         let edge = self.edge as i32;
         let (left, top) = (column as i32 * edge, row as i32 * edge);
-        let Traced { arcs, rings } = Window { left, top, edge, pixels, above: &above, beside: &beside }.trace();
+        let window = Window { left, top, edge, classes, right, bottom, above: &above, beside: &beside };
+        let Traced { arcs, rings } = window.trace(stretches);
         let closed: Vec<_> = arcs.into_iter().filter_map(|arc| self.arcs.add(arc)).chain(rings).collect();
         for ring in closed {
             if let Some(area) = self.areas.value(ring.node) {
@@ -136,7 +149,7 @@ impl Tracer {
 
     fn pass_gaps(&mut self, to: Place) {
         for gap in self.frontier.gaps(to) {
-            self.trace(gap, &[]);
+            self.trace(gap, &[], &Sides::default(), []);
             self.frontier.pass(gap, None);
         }
     }

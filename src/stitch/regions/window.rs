@@ -1,8 +1,9 @@
 //! The rings of one core, cut where they leave it.
 
 use super::arcs::{Arc, Crack};
-use crate::vectorize::contour::{Corner, STEPS, pixels_ahead, turn};
+use crate::vectorize::contour::{Corner, Marks, STEPS, pixels_ahead, turn};
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// A pixel's class, none for background, and the node of its area.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,8 +22,12 @@ pub(super) struct Window<'a> {
     pub top: i32,
     /// Pixels along each side of the core.
     pub edge: i32,
-    /// The core's pixels, row by row; empty for a core that is all background.
-    pub pixels: &'a [Pixel],
+    /// Of the core's pixels, row by row; empty for a core that is all background.
+    pub classes: &'a [Option<u8>],
+    /// The core's pixels along its right side; empty as above.
+    pub right: &'a [Pixel],
+    /// The core's pixels along its lower side; empty as above.
+    pub bottom: &'a [Pixel],
     /// The row above the core, from one pixel to the left of it: `edge + 1` pixels at least.
     pub above: &'a [Pixel],
     /// The column to the left of the core: `edge` pixels.
@@ -39,10 +44,11 @@ pub(super) struct Traced {
 }
 
 impl Window<'_> {
-    /// Every arc and ring through the corners that the core owns.
-    pub fn trace(&self) -> Traced {
+    /// Every arc and ring through the corners that the core owns, for the areas that `stretches` are of: pixels of the core
+    /// that follow each other, with a node of their area.
+    pub fn trace(&self, stretches: impl IntoIterator<Item = (Range<usize>, u64)>) -> Traced {
         let mut traced = Traced::default();
-        let mut departed = vec![false; self.pixels.len()];
+        let mut departed = Marks::new(self.classes.len());
         let (right, bottom) = (self.left + self.edge, self.top + self.edge);
         for y in self.top..bottom {
             self.enter(Crack { from: [self.left - 1, y], direction: 0 }, &mut departed, &mut traced);
@@ -53,40 +59,50 @@ impl Window<'_> {
             self.enter(Crack { from: [x, bottom], direction: 3 }, &mut departed, &mut traced);
         }
         // What is left is closed here, and has a top edge that runs rightwards from a corner with a pixel below it.
-        for at in 0..departed.len() {
-            if self.pixels[at].class.is_none() || departed[at] {
-                continue;
-            }
-            let from = [self.left + at as i32 % self.edge, self.top + at as i32 / self.edge];
-            let start = Crack { from, direction: 0 };
-            if self.is_crack(start) {
-                traced.rings.push(self.follow(start, &mut departed));
+        let edge = self.edge as usize;
+        for (stretch, node) in stretches {
+            let class = self.classes[stretch.start];
+            for at in stretch {
+                let above = at.checked_sub(edge).map_or_else(|| self.above[at + 1].class, |above| self.classes[above]);
+                if above != class && !departed.has(at) {
+                    let from = [self.left + (at % edge) as i32, self.top + (at / edge) as i32];
+                    traced.rings.push(self.follow(Crack { from, direction: 0 }, class, node, &mut departed));
+                }
             }
         }
         traced
     }
 
-    /// The pixel at a place of the slide that is inside the window.
-    fn pixel(&self, [x, y]: Corner) -> Pixel {
+    /// The class of a pixel of the slide that is inside the window.
+    fn class(&self, [x, y]: Corner) -> Option<u8> {
         let (x, y) = (x - self.left, y - self.top);
         if y < 0 {
-            self.above[(x + 1) as usize]
+            self.above[(x + 1) as usize].class
         } else if x < 0 {
-            self.beside[y as usize]
+            self.beside[y as usize].class
         } else {
-            self.pixels.get((y * self.edge + x) as usize).copied().unwrap_or_default()
+            self.classes.get((y * self.edge + x) as usize).copied().flatten()
         }
     }
 
-    /// Is there an edge of something to the right of this step?
-    fn is_crack(&self, crack: Crack) -> bool {
-        let [left, right] = pixels_ahead(crack.from, crack.direction).map(|at| self.pixel(at).class);
-        right.is_some() && left != right
+    /// A pixel of the slide that touches the core's sides, from without or within.
+    fn side(&self, [x, y]: Corner) -> Pixel {
+        let (x, y) = (x - self.left, y - self.top);
+        let found = match () {
+            () if y < 0 => self.above.get((x + 1) as usize),
+            () if x < 0 => self.beside.get(y as usize),
+            () if x + 1 == self.edge => self.right.get(y as usize),
+            () => self.bottom.get(x as usize),
+        };
+        found.copied().unwrap_or_default()
     }
 
-    fn enter(&self, crack: Crack, departed: &mut [bool], traced: &mut Traced) {
-        if self.is_crack(crack) {
-            traced.arcs.push(self.follow(crack, departed));
+    fn enter(&self, crack: Crack, departed: &mut Marks, traced: &mut Traced) {
+        let [left, right] = pixels_ahead(crack.from, crack.direction);
+        let Pixel { class, node } = self.side(right);
+        // Is there an edge of something to the right of this step?
+        if class.is_some() && self.class(left) != class {
+            traced.arcs.push(self.follow(crack, class, node, departed));
         }
     }
 
@@ -96,8 +112,7 @@ impl Window<'_> {
 
     /// From a crack until the ring leaves the core or comes back to the crack. `departed` marks the owned corners that
     /// a ring has left rightwards.
-    fn follow(&self, head: Crack, departed: &mut [bool]) -> Arc {
-        let Pixel { class, node } = self.pixel(pixels_ahead(head.from, head.direction)[1]);
+    fn follow(&self, head: Crack, class: Option<u8>, node: u64, departed: &mut Marks) -> Arc {
         let mut arc = Arc { corners: VecDeque::new(), head, tail: head, node, touches_itself: false };
         loop {
             let Crack { from: [x, y], direction } = arc.tail;
@@ -106,15 +121,15 @@ impl Window<'_> {
                 return arc;
             }
             // Pixels of one class that share an edge are of one area, so classes decide as areas would.
-            let [left, right] = pixels_ahead(corner, direction).map(|at| self.pixel(at).class == class);
+            let [left, right] = pixels_ahead(corner, direction).map(|at| self.class(at) == class);
             arc.touches_itself |= left && !right;
             let next = turn(direction, left, right);
             if next != direction {
                 arc.corners.push_back(corner);
             }
-            let [x, y] = [corner[0] - self.left, corner[1] - self.top];
-            if let (0, Some(mark)) = (next, departed.get_mut((y * self.edge + x) as usize)) {
-                *mark = true;
+            if next == 0 && !self.classes.is_empty() {
+                let [x, y] = [corner[0] - self.left, corner[1] - self.top];
+                departed.set((y * self.edge + x) as usize);
             }
             arc.tail = Crack { from: corner, direction: next };
             if arc.tail == head {
@@ -132,9 +147,13 @@ mod tests {
     fn traced(rows: [&str; 3], above: &str, beside: &str) -> Traced {
         let pixel = |byte: u8| Pixel { class: (byte != b'.').then_some(byte), node: 0 };
         let pixels: Vec<Pixel> = rows.iter().flat_map(|row| row.bytes().map(pixel)).collect();
+        let classes: Vec<Option<u8>> = pixels.iter().map(|pixel| pixel.class).collect();
+        let right: Vec<Pixel> = pixels.iter().skip(2).step_by(3).copied().collect();
         let (above, beside): (Vec<_>, Vec<_>) =
             (above.bytes().map(pixel).collect(), beside.bytes().map(pixel).collect());
-        Window { left: 10, top: 20, edge: 3, pixels: &pixels, above: &above, beside: &beside }.trace()
+        let (classes, right, bottom) = (&classes[..], &right[..], &pixels[6..]);
+        let window = Window { left: 10, top: 20, edge: 3, classes, right, bottom, above: &above, beside: &beside };
+        window.trace((0..9).filter(|&at| classes[at].is_some()).map(|at| (at..at + 1, 0)))
     }
 
     #[test]
@@ -158,8 +177,9 @@ mod tests {
     fn a_core_without_pixels_closes_what_touches_it() {
         let above = [None, Some(1), Some(1), None].map(|class| Pixel { class, node: 0 });
         let beside = [Pixel::default(); 3];
-        let empty = Window { left: 10, top: 20, edge: 3, pixels: &[], above: &above, beside: &beside };
-        let Traced { arcs, rings } = empty.trace();
+        let (classes, right, bottom) = (&[], &[], &[]);
+        let empty = Window { left: 10, top: 20, edge: 3, classes, right, bottom, above: &above, beside: &beside };
+        let Traced { arcs, rings } = empty.trace([]);
         assert_eq!((arcs.len(), rings.len()), (1, 0));
         assert_eq!(arcs[0].corners, [[12, 20], [10, 20]]);
     }
