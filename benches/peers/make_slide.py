@@ -18,7 +18,7 @@ def main(source, out, edge):
     mirrored = numpy.concatenate([field, field[::-1]])
     mirrored = numpy.concatenate([mirrored, mirrored[:, ::-1]], axis=1)
     options = {
-        "tile": (TILE, TILE), "photometric": "ycbcr", "compression": "jpeg", "compressionargs": {"level": 80},
+        "tile": (TILE, TILE), "photometric": "rgb", "compression": "jpeg", "compressionargs": {"level": 80},
         "subsampling": (2, 2), "resolutionunit": "CENTIMETER", "metadata": None,
     }
     with tifffile.TiffWriter(out, bigtiff=True) as writer:

@@ -4,6 +4,7 @@
 //! `objectType`, `classification` with a colour, and `measurements` by name.
 
 use super::Sink;
+use super::decimal::push_decimal;
 use crate::config::ModelClass;
 use crate::error::{Error, Result};
 use crate::file::{OutFile, write_whole};
@@ -42,6 +43,8 @@ pub struct GeoJsonSink {
     object_type: ObjectType,
     /// The `classification` member of each class, as JSON.
     classes: Vec<String>,
+    /// Names of measurements met, each as the member of a JSON object that it begins.
+    members: Vec<(&'static str, String)>,
     text: String,
     first: bool,
 }
@@ -56,7 +59,7 @@ impl GeoJsonSink {
         file.append(HEAD.as_bytes())?;
         let classes = classes.iter().map(|class| classification(&class.name, class.color)).collect();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { file, name, object_type, classes, text: String::new(), first: true })
+        Ok(Self { file, name, object_type, classes, members: Vec::new(), text: String::new(), first: true })
     }
 }
 
@@ -77,10 +80,8 @@ impl Sink for GeoJsonSink {
             text.push_str(",\"measurements\":{\"Detection probability\":");
             push_decimal(text, f64::from(object.score), 4);
             // JSON has no NaN; QuPath takes a missing measurement for NaN.
-            for measurement in object.measurements.iter().filter(|m| m.value.is_finite()) {
-                text.push(',');
-                push_string(text, measurement.name);
-                text.push(':');
+            for (at, measurement) in object.measurements.iter().enumerate().filter(|(_, m)| m.value.is_finite()) {
+                text.push_str(member(&mut self.members, at, measurement.name));
                 push_decimal(text, measurement.value, 4);
             }
             text.push_str("}}}");
@@ -127,9 +128,9 @@ pub fn write_annotations(path: &Path, outlines: &[Outline], class: &str, color: 
 
 /// A feature up to and with its classification; the caller adds further properties and closes both objects.
 fn open_feature(text: &mut String, id: Uuid, outline: &Outline, object_type: ObjectType, classification: &str) {
-    let kind = object_type.name();
-    write!(text, "{{\"type\":\"Feature\",\"id\":\"{id}\",\"geometry\":{{\"type\":\"Polygon\",\"coordinates\":[")
-        .expect("writing to a string");
+    text.push_str("{\"type\":\"Feature\",\"id\":\"");
+    text.push_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    text.push_str("\",\"geometry\":{\"type\":\"Polygon\",\"coordinates\":[");
     for (i, ring) in outline.rings().enumerate() {
         text.push_str(if i == 0 { "[" } else { ",[" });
         // GeoJSON closes rings by repeating the first point.
@@ -142,8 +143,9 @@ fn open_feature(text: &mut String, id: Uuid, outline: &Outline, object_type: Obj
         }
         text.push(']');
     }
-    write!(text, "]}},\"properties\":{{\"objectType\":\"{kind}\",\"isLocked\":false,{classification}")
-        .expect("writing to a string");
+    for part in ["]},\"properties\":{\"objectType\":\"", object_type.name(), "\",\"isLocked\":false,", classification] {
+        text.push_str(part);
+    }
 }
 
 fn classification(name: &str, [red, green, blue]: [u8; 3]) -> String {
@@ -153,41 +155,22 @@ fn classification(name: &str, [red, green, blue]: [u8; 3]) -> String {
     text
 }
 
-fn push_string(text: &mut String, value: &str) {
-    text.push_str(&serde_json::Value::from(value).to_string());
+/// `,"name":`, kept in `members` where most objects have the measurement.
+fn member<'a>(members: &'a mut Vec<(&'static str, String)>, at: usize, name: &'static str) -> &'a str {
+    if members.get(at).is_none_or(|(known, _)| *known != name) {
+        let mut text = String::from(",");
+        push_string(&mut text, name);
+        text.push(':');
+        members.truncate(at);
+        // Those before it may have been no numbers.
+        members.resize(at, ("", String::new()));
+        members.push((name, text));
+    }
+    &members[at].1
 }
 
-/// A finite number with at most `places` decimals and no trailing zeros.
-fn push_decimal(text: &mut String, value: f64, places: usize) {
-    let unit = 10f64.powi(places as i32);
-    let scaled = (value * unit).round();
-    // Whole numbers are written far faster than fractions; beyond 2^53 not every one can be told apart.
-    if scaled.abs() < 9e15 && places < 10 {
-        let (unit, number) = (unit as u64, scaled.abs() as u64);
-        if scaled < 0.0 {
-            text.push('-');
-        }
-        let mut digits = itoa::Buffer::new();
-        text.push_str(digits.format(number / unit));
-        let (mut rest, mut places) = (number % unit, places);
-        if rest > 0 {
-            while rest.is_multiple_of(10) {
-                rest /= 10;
-                places -= 1;
-            }
-            text.push('.');
-            let shown = digits.format(rest);
-            text.extend(std::iter::repeat_n('0', places - shown.len()));
-            text.push_str(shown);
-        }
-        return;
-    }
-    let start = text.len();
-    write!(text, "{value:.places$}").expect("writing to a string");
-    if text[start..].contains('.') {
-        let kept = text.trim_end_matches('0').trim_end_matches('.').len();
-        text.truncate(kept);
-    }
+fn push_string(text: &mut String, value: &str) {
+    text.push_str(&serde_json::Value::from(value).to_string());
 }
 
 #[cfg(test)]
@@ -196,35 +179,6 @@ mod tests {
     use crate::config::ClassRole;
     use crate::tile::Measurement;
     use serde_json::Value;
-
-    #[test]
-    fn decimals_are_short_and_read_back_to_half_a_unit() {
-        let decimal = |value, places| {
-            let mut text = String::new();
-            push_decimal(&mut text, value, places);
-            text
-        };
-        let cases = [
-            (0.0, "0"),
-            (-0.0, "0"),
-            (-0.0002, "0"),
-            (12.5, "12.5"),
-            (-7.1416, "-7.142"),
-            (1e300, "1e300"),
-            (2e17, "200000000000000000"),
-        ];
-        for (value, expected) in cases {
-            assert_eq!(decimal(value, 3).parse::<f64>(), expected.parse::<f64>(), "{value}");
-        }
-        assert_eq!(
-            [decimal(12.5, 3), decimal(7.0, 4), decimal(-0.0002, 3), decimal(0.05, 3)],
-            ["12.5", "7", "0", "0.05"]
-        );
-        for i in 0..2000 {
-            let value = f64::from(i) * 17.133_77 - 9_000.0;
-            assert!((decimal(value, 4).parse::<f64>().unwrap() - value).abs() < 0.500_001e-4, "{value}");
-        }
-    }
 
     fn classes() -> Vec<ModelClass> {
         let class = |name: &str, role, color| ModelClass { name: name.into(), role, color };

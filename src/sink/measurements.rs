@@ -1,11 +1,13 @@
 //! Measurements of all objects as a table.
 
 use super::Sink;
+use super::decimal::push_fixed;
 use crate::config::ModelClass;
 use crate::error::{Error, Result};
 use crate::file::OutFile;
 use crate::tile::{ClassBlock, Object};
 use std::path::Path;
+use uuid::Uuid;
 
 /// Writes a CSV file: one line an object, with its id, class, probability, centroid and measurements. A measurement that
 /// cannot be computed is empty.
@@ -16,6 +18,8 @@ pub struct MeasurementsSink {
     classes: Vec<String>,
     columns: Vec<&'static str>,
     um_per_px: f64,
+    /// A number on its way.
+    text: String,
 }
 
 impl MeasurementsSink {
@@ -30,7 +34,7 @@ impl MeasurementsSink {
         let fixed = ["Object ID", "Classification", "Detection probability", "Centroid X µm", "Centroid Y µm"];
         writer.write_record(fixed.iter().chain(columns)).map_err(Error::compute(format!("writing {name}")))?;
         let classes = classes.iter().map(|class| class.name.clone()).collect();
-        Ok(Self { name, writer, classes, columns: columns.to_vec(), um_per_px })
+        Ok(Self { name, writer, classes, columns: columns.to_vec(), um_per_px, text: String::new() })
     }
 }
 
@@ -44,14 +48,26 @@ impl Sink for MeasurementsSink {
             let class = self.classes.get(object.class).ok_or_else(|| {
                 Error::Internal(format!("an object of class {} of {}", object.class, self.classes.len()))
             })?;
-            let number = |value: f64| if value.is_finite() { format!("{value:.4}") } else { String::new() };
-            let mut record = vec![object.id.to_string(), class.clone(), number(f64::from(object.score))];
-            record.extend(object.centroid.map(|v| number(v * self.um_per_px)));
-            for column in &self.columns {
-                let found = object.measurements.iter().find(|measurement| measurement.name == *column);
-                record.push(found.map_or_else(String::new, |measurement| number(measurement.value)));
+            let fixed =
+                [f64::from(object.score), object.centroid[0] * self.um_per_px, object.centroid[1] * self.um_per_px];
+            let measured = self.columns.iter().enumerate().map(|(at, column)| {
+                // Nearly always they come in the order of the columns.
+                let here = object.measurements.get(at).filter(|measurement| measurement.name == *column);
+                let found = here.or_else(|| object.measurements.iter().find(|other| other.name == *column));
+                found.map_or(f64::NAN, |measurement| measurement.value)
+            });
+            let failed = |error| Error::compute(format!("writing {}", self.name))(error);
+            let writer = &mut self.writer;
+            writer.write_field(object.id.hyphenated().encode_lower(&mut Uuid::encode_buffer())).map_err(failed)?;
+            writer.write_field(class).map_err(failed)?;
+            for value in fixed.into_iter().chain(measured) {
+                self.text.clear();
+                if value.is_finite() {
+                    push_fixed(&mut self.text, value, 4);
+                }
+                writer.write_field(&self.text).map_err(failed)?;
             }
-            self.writer.write_record(&record).map_err(Error::compute(format!("writing {}", self.name)))?;
+            writer.write_record(None::<&[u8]>).map_err(failed)?;
         }
         Ok(())
     }
@@ -75,7 +91,6 @@ mod tests {
     use super::*;
     use crate::config::ClassRole;
     use crate::tile::{Measurement, Outline};
-    use uuid::Uuid;
 
     fn table(objects: &[Object]) -> String {
         let folder = tempfile::tempdir().unwrap();

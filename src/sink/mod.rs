@@ -1,6 +1,7 @@
 //! Results out: one trait, one file a format.
 
 pub mod commit;
+mod decimal;
 pub mod geojson;
 pub mod measurements;
 pub mod ome_tiff;

@@ -81,7 +81,8 @@ pub fn draw_outlines<'a>(
 fn thinned(points: impl Iterator<Item = [f64; 2]>) -> Vec<[f64; 2]> {
     let mut kept: Vec<[f64; 2]> = Vec::new();
     for point in points {
-        if kept.last().is_none_or(|last| (last[0] - point[0]).hypot(last[1] - point[1]) >= 0.5) {
+        let square = |last: &[f64; 2]| (last[0] - point[0]).powi(2) + (last[1] - point[1]).powi(2);
+        if kept.last().is_none_or(|last| square(last) >= 0.25) {
             kept.push(point);
         }
     }
@@ -89,7 +90,7 @@ fn thinned(points: impl Iterator<Item = [f64; 2]>) -> Vec<[f64; 2]> {
 }
 
 fn draw_ring(image: &mut RgbImage, points: &[[f64; 2]], color: [u8; 3], width: f64) {
-    let reach = width / 2.0 + 1.0;
+    let (reach, full) = (width / 2.0 + 1.0, width / 2.0 + 0.5);
     let Some((x, columns)) = window(points.iter().map(|p| p[0]), reach, image.width()) else { return };
     let Some((y, rows)) = window(points.iter().map(|p| p[1]), reach, image.height()) else { return };
     let mut cover = vec![0u8; columns * rows];
@@ -101,11 +102,16 @@ fn draw_ring(image: &mut RgbImage, points: &[[f64; 2]], color: [u8; 3], width: f
         ) else {
             continue;
         };
-        for (py, px) in (from_y..from_y + n_y).flat_map(|py| (from_x..from_x + n_x).map(move |px| (py, px))) {
-            let distance = distance_to_segment([px as f64 + 0.5, py as f64 + 0.5], a, b);
-            let share = (width / 2.0 + 0.5 - distance).clamp(0.0, 1.0);
-            let pixel = &mut cover[(py - y) * columns + (px - x)];
-            *pixel = (*pixel).max((share * 255.0 + 0.5) as u8);
+        let segment = Segment::new(a, b);
+        for py in from_y..from_y + n_y {
+            let row = &mut cover[(py - y) * columns + (from_x - x)..][..n_x];
+            for (px, pixel) in (from_x..).zip(row) {
+                let square = segment.square_distance([px as f64 + 0.5, py as f64 + 0.5]);
+                if square < full * full {
+                    let share = (full - square.sqrt()).min(1.0);
+                    *pixel = (*pixel).max((share * 255.0 + 0.5) as u8);
+                }
+            }
         }
     }
     for (i, share) in cover.into_iter().enumerate().filter(|(_, share)| *share > 0) {
@@ -124,13 +130,27 @@ fn window(values: impl Iterator<Item = f64>, reach: f64, limit: u32) -> Option<(
     (to > from).then_some((from as usize, (to - from) as usize))
 }
 
-fn distance_to_segment(p: [f64; 2], a: [f64; 2], b: [f64; 2]) -> f64 {
-    let along = [b[0] - a[0], b[1] - a[1]];
-    let square = along[0] * along[0] + along[1] * along[1];
-    let share = if square > 0.0 { ((p[0] - a[0]) * along[0] + (p[1] - a[1]) * along[1]) / square } else { 0.0 };
-    let share = share.clamp(0.0, 1.0);
-    let off = [p[0] - a[0] - share * along[0], p[1] - a[1] - share * along[1]];
-    (off[0] * off[0] + off[1] * off[1]).sqrt()
+/// A stretch of a line.
+struct Segment {
+    from: [f64; 2],
+    along: [f64; 2],
+    /// One by the square of its length; 0 for a point.
+    scale: f64,
+}
+
+impl Segment {
+    fn new(from: [f64; 2], to: [f64; 2]) -> Self {
+        let along = [to[0] - from[0], to[1] - from[1]];
+        let square = along[0] * along[0] + along[1] * along[1];
+        Self { from, along, scale: if square > 0.0 { 1.0 / square } else { 0.0 } }
+    }
+
+    fn square_distance(&self, point: [f64; 2]) -> f64 {
+        let [x, y] = [point[0] - self.from[0], point[1] - self.from[1]];
+        let share = ((x * self.along[0] + y * self.along[1]) * self.scale).clamp(0.0, 1.0);
+        let off = [x - share * self.along[0], y - share * self.along[1]];
+        off[0] * off[0] + off[1] * off[1]
+    }
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ fn cross(o: [f64; 2], a: [f64; 2], b: [f64; 2]) -> f64 {
 /// Corners of the convex hull in order (Andrew's monotone chain).
 fn convex_hull(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
     let mut sorted = points.to_vec();
-    sorted.sort_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
+    sorted.sort_unstable_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
     let half = |points: &mut dyn Iterator<Item = &[f64; 2]>| {
         let mut chain: Vec<[f64; 2]> = Vec::new();
         for &point in points {
@@ -84,11 +84,12 @@ fn convex_hull(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
 
 /// Largest and smallest distance between two parallel lines that hold the hull between them.
 fn diameters(hull: &[[f64; 2]]) -> (f64, f64) {
-    let apart = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]).hypot(a[1] - b[1]);
-    let max = hull.iter().flat_map(|&a| hull.iter().map(move |&b| apart(a, b))).fold(0.0, f64::max);
-    let width =
-        |(a, b): ([f64; 2], [f64; 2])| hull.iter().map(|&p| cross(a, b, p).abs()).fold(0.0, f64::max) / apart(a, b);
-    (max, pairs(hull).map(width).fold(f64::INFINITY, f64::min))
+    let square = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]).powi(2) + (a[1] - b[1]).powi(2);
+    let max = hull.iter().enumerate().flat_map(|(i, &a)| hull[i..].iter().map(move |&b| square(a, b)));
+    let width = |(a, b): ([f64; 2], [f64; 2])| {
+        hull.iter().map(|&p| cross(a, b, p).abs()).fold(0.0, f64::max) / square(a, b).sqrt()
+    };
+    (max.fold(0.0, f64::max).sqrt(), pairs(hull).map(width).fold(f64::INFINITY, f64::min))
 }
 
 /// Densities of hematoxylin and eosin that make up `od`, by Cramer's rule.

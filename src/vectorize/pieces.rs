@@ -127,7 +127,7 @@ pub fn runs<T: PartialEq + Copy>(values: &[T], size: Size, background: T, connec
 }
 
 /// How many values at the beginning are `value`; most of a mask is background, so whole blocks of it are passed at once.
-pub(crate) fn stretch<T: PartialEq + Copy>(values: &[T], value: T) -> usize {
+fn stretch<T: PartialEq + Copy>(values: &[T], value: T) -> usize {
     let mut passed = 0;
     while let Some(block) = values[passed..].first_chunk::<64>() {
         if !block.iter().fold(true, |same, other| same & (*other == value)) {

@@ -1,7 +1,8 @@
 //! Rings that grow from core to core.
 
 use crate::vectorize::contour::Corner;
-use std::collections::{HashMap, VecDeque};
+use foldhash::HashMap;
+use std::collections::VecDeque;
 
 /// One pixel edge with what lies to its right: from a corner in a direction (an index of
 /// [`STEPS`](crate::vectorize::contour::STEPS)). No two rings share one.

@@ -1,6 +1,6 @@
 //! Disjoint sets that grow and are forgotten.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 /// Numbered nodes in disjoint sets, each set with a value.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(super) struct Forest<T> {
 
 impl<T> Default for Forest<T> {
     fn default() -> Self {
-        Self { nodes: 0, parent: HashMap::new(), values: HashMap::new() }
+        Self { nodes: 0, parent: HashMap::default(), values: HashMap::default() }
     }
 }
 

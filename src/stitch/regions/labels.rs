@@ -1,6 +1,6 @@
 //! The parts of one core's class map, stretch by stretch.
 
-use crate::vectorize::pieces::{root_of, stretch};
+use crate::vectorize::pieces::root_of;
 use std::ops::Range;
 
 /// Pixels of one part that follow each other in a row; places in the core, counted row by row.
@@ -48,15 +48,12 @@ impl Labels {
         // Disjoint sets over provisional numbers. The smaller number is always the root.
         let (mut parent, mut class_of) = (Vec::new(), Vec::new());
         let mut above = 0..0;
+        let mut ends = Ends::new(edge as usize);
         for (y, row) in classes.chunks_exact(edge as usize).enumerate() {
             let first = stretches.len();
-            let (mut x, mut next) = (0, above.start);
-            while x < row.len() {
-                let class = row[x];
-                let length = stretch(&row[x..], class);
-                let from = y as u32 * edge + x as u32;
-                let to = from + length as u32;
-                x += length;
+            let (mut from, mut next) = (y as u32 * edge, above.start);
+            for end in ends.of(row) {
+                let (class, to) = (row[end - 1], y as u32 * edge + end as u32);
                 // How far a stretch reaches beyond its ends.
                 let reach = u32::from(class.is_none());
                 while next < above.end && stretches[next].to + edge + reach <= from {
@@ -83,6 +80,7 @@ impl Labels {
                     class_of.push(class);
                 }
                 stretches.push(Stretch { from, to, part });
+                from = to;
             }
             above = first..stretches.len();
             row_ends.push(stretches.len());
@@ -137,5 +135,67 @@ impl Labels {
         borders.sort_unstable();
         borders.dedup();
         borders
+    }
+}
+
+/// Finds where the stretches of a row end.
+struct Ends {
+    /// A number for each pixel's class.
+    codes: Vec<u16>,
+    /// 1 where the next pixel is of another class, in whole words.
+    last: Vec<u8>,
+}
+
+impl Ends {
+    /// For rows of `width` pixels.
+    fn new(width: usize) -> Self {
+        Self { codes: vec![0; width], last: vec![0; width.next_multiple_of(8)] }
+    }
+
+    /// The place after the last pixel of each stretch. Pixels are compared in loops that become vectors, and of the answers
+    /// eight are looked at at once.
+    fn of(&mut self, row: &[Option<u8>]) -> impl Iterator<Item = usize> {
+        self.codes.iter_mut().zip(row).for_each(|(code, class)| *code = class.map_or(0, |class| u16::from(class) + 1));
+        let next = self.codes.iter().zip(&self.codes[1..]);
+        self.last.iter_mut().zip(next).for_each(|(last, (code, next))| *last = u8::from(code != next));
+        self.last[row.len() - 1] = 1;
+        let (words, _) = self.last.as_chunks::<8>();
+        words.iter().enumerate().flat_map(|(at, bytes)| {
+            let mut word = u64::from_le_bytes(*bytes);
+            std::iter::from_fn(move || {
+                let bit = (word != 0).then(|| word.trailing_zeros())?;
+                word &= word - 1;
+                Some(at * 8 + bit as usize / 8 + 1)
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_end_where_the_class_changes_whatever_the_width() {
+        for width in 1..40_usize {
+            let class = |x: usize| [None, Some(0), Some(255), None][(x * x / 7 + x / 3) % 4];
+            let row: Vec<_> = (0..width).map(class).collect();
+            let mut ends = Ends::new(width);
+            let mut expected = 0;
+            let lengths: Vec<_> = row.chunk_by(|a, b| a == b).map(<[_]>::len).collect();
+            let expected: Vec<_> = lengths
+                .iter()
+                .map(|length| {
+                    expected += length;
+                    expected
+                })
+                .collect();
+            assert_eq!(ends.of(&row).collect::<Vec<_>>(), expected, "{width}");
+            assert_eq!(
+                ends.of(&vec![Some(3); width]).collect::<Vec<_>>(),
+                [width],
+                "nothing is left of the row before"
+            );
+        }
     }
 }

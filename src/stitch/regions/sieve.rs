@@ -157,14 +157,25 @@ impl Sieve {
     fn join_seams(&mut self, map: &CoreMap, first: u64, place: Place) {
         let pixel = |&part: &u32| Pixel { class: map.parts[part as usize].class, node: first + u64::from(part) };
         let margin = self.frontier.margin(place);
+        // Along a seam the same two areas meet pixel after pixel; once is enough, for each of the three neighbours.
+        let mut last = [None; 3];
+        let mut is_new = |step: usize, own: Pixel, other: Option<Pixel>| {
+            last[step].replace((own.node, other)) != Some((own.node, other))
+        };
         for (at, own) in map.sides.top.iter().map(pixel).enumerate() {
             for (step, &other) in margin.above[at..at + 3].iter().enumerate() {
-                self.meet(own, other, step == 1);
+                if is_new(step, own, other) {
+                    self.meet(own, other, step == 1);
+                }
             }
         }
         for (at, own) in map.sides.left.iter().map(pixel).enumerate() {
-            for (other_at, &other) in margin.beside.iter().enumerate().take(at + 2).skip(at.saturating_sub(1)) {
-                self.meet(own, other, other_at == at);
+            for step in 0..3 {
+                if let Some(&other) = (at + step).checked_sub(1).and_then(|other| margin.beside.get(other))
+                    && is_new(step, own, other)
+                {
+                    self.meet(own, other, step == 1);
+                }
             }
         }
         let right = map.sides.right.iter().map(pixel).collect();

@@ -109,10 +109,13 @@ impl Tracer {
         let margin = self.frontier.margin(place);
         let above = sides.top.iter().zip(&margin.above[1..=self.edge]);
         let beside = sides.left.iter().zip(&margin.beside);
+        let mut last = None;
         for (own, other) in above.chain(beside) {
+            // Along a seam the same two areas meet pixel after pixel.
             if let Some(other) = other
                 && own.class.is_some()
                 && own.class == other.class
+                && last.replace((own.node, other.node)) != Some((own.node, other.node))
             {
                 self.areas.unite(own.node, other.node, Area::add);
             }
