@@ -165,7 +165,9 @@ pub struct Counts {
 pub struct Phases {
     /// Finding the tissue and planning the tiles.
     pub planning_s: f64,
-    /// Thumbnail and creation of the output files.
+    /// From the start of the process to the model's first answer for this slide, where the system tells.
+    pub to_first_answer_s: Option<f64>,
+    /// Creation of the output files.
     pub preparing_s: f64,
     /// Completing the output files.
     pub finishing_s: f64,

@@ -14,6 +14,7 @@ use crate::sink::ome_tiff::{ClassGrid, ClassTiffSink};
 use crate::sink::overlay::OverlaySink;
 use crate::slide::{SlideSource, thumbnail};
 use crate::vectorize::measure::NAMES;
+use std::sync::Arc;
 
 /// Overlay pixels that a line is wide.
 const LINE_PX: f64 = 1.2;
@@ -29,10 +30,10 @@ impl Outputs {
     /// Creates the files that `config` names inside `attempt`.
     ///
     /// # Errors
-    /// If one cannot be created or the thumbnail cannot be read.
+    /// If one cannot be created.
     pub fn create(
         attempt: &Attempt,
-        slide: &dyn SlideSource,
+        slide: &Arc<dyn SlideSource>,
         model: &ModelPackage,
         planned: &Planned,
         config: &SegmentConfig,
@@ -57,11 +58,13 @@ impl Outputs {
                     Box::new(MeasurementsSink::create(&table, classes, &NAMES, planned.mpp)?)
                 }
                 Output::Overlay => {
-                    let picture = thumbnail(slide, config.overlay_px)?;
-                    let edges =
-                        [plan.base_size.width.max(plan.base_size.height), picture.width().max(picture.height())];
-                    let scale = Scale::new(f64::from(edges[0]) / f64::from(edges[1]));
-                    Box::new(OverlaySink::new(&attempt.file("overlay.png"), picture, scale, classes, LINE_PX))
+                    let (slide, edge, size) = (slide.clone(), config.overlay_px, plan.base_size);
+                    let picture = move || {
+                        let picture = thumbnail(&*slide, edge)?;
+                        let edges = [size.width.max(size.height), picture.width().max(picture.height())];
+                        Ok((picture, Scale::new(f64::from(edges[0]) / f64::from(edges[1]))))
+                    };
+                    Box::new(OverlaySink::new(&attempt.file("overlay.png"), Box::new(picture), classes, LINE_PX))
                 }
             });
         }

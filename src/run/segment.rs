@@ -16,7 +16,7 @@ use crate::grid::{TilePlan, TissueMask, detect_tissue};
 use crate::infer::lanes::Lanes;
 use crate::sink::commit::{self, Attempt};
 use crate::slide::{self, SlideSource};
-use crate::stream::stats::{Stats, peak_rss_mb};
+use crate::stream::stats::{Stats, peak_rss_mb, process_age_s};
 use crate::stream::{
     self, CancellationToken, Flow, Forward, Outcome, ReadTile, Stages, expect_rows, read_tile, tile_bytes,
 };
@@ -148,7 +148,9 @@ pub struct Worked {
     pub outcome: Outcome,
     /// What was found.
     pub counts: Counts,
-    /// Thumbnail and creation of the output files, seconds.
+    /// From the start of the process to the model's first answer, seconds.
+    pub to_first_answer_s: Option<f64>,
+    /// Creation of the output files, seconds.
     pub preparing_s: f64,
     /// Completing the output files, seconds.
     pub finishing_s: f64,
@@ -215,7 +217,8 @@ impl Run<'_> {
         }
         self.config.stream.validate(self.bytes(&planned.plan))?;
         let attempt = place()?;
-        let Worked { outcome, counts, preparing_s, finishing_s } = self.work(&slide, &planned, attempt.as_ref())?;
+        let Worked { outcome, counts, to_first_answer_s, preparing_s, finishing_s } =
+            self.work(&slide, &planned, attempt.as_ref())?;
 
         let record = SlideRecord {
             file: input,
@@ -239,7 +242,7 @@ impl Run<'_> {
             tiles: TileRecord { total, batch: outcome.batch, failed: outcome.failed },
             counts,
             timings: outcome.timings,
-            phases: Phases { planning_s, preparing_s, finishing_s },
+            phases: Phases { planning_s, to_first_answer_s, preparing_s, finishing_s },
             tiles_per_s: f64::from(total) / outcome.timings.wall_s.max(1e-9),
             peak_rss_mb: peak_rss_mb(),
             warnings: outcome.warnings,
@@ -267,7 +270,7 @@ impl Run<'_> {
         let finder = Finder::new(&self.model, &InputRecord::of(&**slide)?, planned)?;
         let mut joiner = finder.joiner();
         let mut outputs = match attempt {
-            Some(attempt) => Outputs::create(attempt, &**slide, &self.model, planned, &self.config)?,
+            Some(attempt) => Outputs::create(attempt, slide, &self.model, planned, &self.config)?,
             None => Outputs::none(&self.model),
         };
         let preparing_s = preparing.elapsed().as_secs_f64();
@@ -293,7 +296,9 @@ impl Run<'_> {
             },
             progress: &|stats: &Stats| observer.tile(stats),
         };
+        let age_s = process_age_s();
         let outcome = stream::run(&flow, stages, &self.cancel)?;
+        let to_first_answer_s = age_s.map(|age| age + outcome.timings.first_answer_s);
         let finishing = Instant::now();
         let rest = joiner.finish();
         observer.objects(&rest.objects)?;
@@ -302,7 +307,8 @@ impl Run<'_> {
         if self.cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        Ok(Worked { outcome, counts, preparing_s, finishing_s: finishing.elapsed().as_secs_f64() })
+        let finishing_s = finishing.elapsed().as_secs_f64();
+        Ok(Worked { outcome, counts, to_first_answer_s, preparing_s, finishing_s })
     }
 
     /// The plan's tiles with this run's batch, threads and budgets.

@@ -9,24 +9,51 @@ use crate::tile::{ClassBlock, Object, Outline};
 use image::{ImageEncoder, RgbImage, codecs::png::PngEncoder};
 use std::path::{Path, PathBuf};
 
+/// Makes a thumbnail, and says how many level-0 pixels a pixel of it is.
+pub type Thumbnail = Box<dyn FnOnce() -> Result<(RgbImage, Scale)> + Send>;
+
 /// Draws outlines as they come and writes a PNG at the end.
-#[derive(Debug)]
 pub struct OverlaySink {
     path: PathBuf,
     name: String,
-    image: RgbImage,
-    scale: Scale,
+    picture: Picture,
     colors: Vec<[u8; 3]>,
     width: f64,
 }
 
+enum Picture {
+    /// Made for the first object, so that the model need not wait for it.
+    Wanted(Thumbnail),
+    Drawn(RgbImage, Scale),
+    /// It could not be made.
+    Failed,
+}
+
 impl OverlaySink {
-    /// Draws on `thumbnail`, of which a pixel is `scale` level-0 pixels, in the classes' colours, lines `width` thumbnail
-    /// pixels wide.
-    pub fn new(path: &Path, thumbnail: RgbImage, scale: Scale, classes: &[ModelClass], width: f64) -> Self {
+    /// Draws on a thumbnail in the classes' colours, lines `width` thumbnail pixels wide.
+    pub fn new(path: &Path, thumbnail: Thumbnail, classes: &[ModelClass], width: f64) -> Self {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let colors = classes.iter().map(|class| class.color).collect();
-        Self { path: path.to_owned(), name, image: thumbnail, scale, colors, width }
+        Self { path: path.to_owned(), name, picture: Picture::Wanted(thumbnail), colors, width }
+    }
+}
+
+impl Picture {
+    fn drawn(&mut self) -> Result<(&mut RgbImage, Scale)> {
+        *self = match std::mem::replace(self, Self::Failed) {
+            Self::Wanted(make) => make().map(|(image, scale)| Self::Drawn(image, scale))?,
+            here => here,
+        };
+        match self {
+            Self::Drawn(image, scale) => Ok((image, *scale)),
+            _ => Err(Error::Internal("a picture that could not be made was asked for again".into())),
+        }
+    }
+}
+
+impl std::fmt::Debug for OverlaySink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OverlaySink").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
@@ -36,11 +63,12 @@ impl Sink for OverlaySink {
     }
 
     fn objects(&mut self, objects: &[Object]) -> Result<()> {
+        let (image, scale) = self.picture.drawn()?;
         for object in objects {
             let color = *self.colors.get(object.class).ok_or_else(|| {
                 Error::Internal(format!("an object of class {} of {}", object.class, self.colors.len()))
             })?;
-            draw_outlines(&mut self.image, [&object.outline], self.scale, color, self.width);
+            draw_outlines(image, [&object.outline], scale, color, self.width);
         }
         Ok(())
     }
@@ -49,15 +77,16 @@ impl Sink for OverlaySink {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<()> {
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        let (image, _) = self.picture.drawn()?;
         let mut file = OutFile::create(&self.path)?;
-        let (width, height) = self.image.dimensions();
-        PngEncoder::new(&mut file)
-            .write_image(self.image.as_raw(), width, height, image::ExtendedColorType::Rgb8)
-            .map_err(|error| match error {
+        let (width, height) = image.dimensions();
+        PngEncoder::new(&mut file).write_image(image.as_raw(), width, height, image::ExtendedColorType::Rgb8).map_err(
+            |error| match error {
                 image::ImageError::IoError(source) => Error::io("write", &self.path)(source),
                 other => Error::compute(format!("encoding {}", self.path.display()))(other),
-            })?;
+            },
+        )?;
         file.finish()
     }
 }
@@ -183,7 +212,18 @@ mod tests {
     #[test]
     fn a_full_disk_surfaces_from_finish() {
         let image = RgbImage::from_fn(64, 64, |x, y| image::Rgb([(x * y) as u8, x as u8, y as u8]));
-        let sink = OverlaySink::new(Path::new("/dev/full"), image, Scale::new(1.0), &[], 1.0);
+        let thumbnail: Thumbnail = Box::new(|| Ok((image, Scale::new(1.0))));
+        let sink = OverlaySink::new(Path::new("/dev/full"), thumbnail, &[], 1.0);
         assert!(matches!(Box::new(sink).finish(), Err(Error::Io { .. })));
+    }
+
+    #[test]
+    fn a_thumbnail_that_cannot_be_made_is_an_error_and_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("overlay.png");
+        let thumbnail: Thumbnail = Box::new(|| Err(Error::Internal("unreadable".into())));
+        let mut sink = Box::new(OverlaySink::new(&path, thumbnail, &[], 1.0));
+        assert!(sink.objects(&[]).unwrap_err().to_string().contains("unreadable"));
+        assert!(sink.finish().is_err() && !path.exists());
     }
 }

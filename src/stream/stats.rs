@@ -1,5 +1,6 @@
 //! Where the time of a run went.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,7 @@ pub struct Stats {
     nanoseconds: [AtomicU64; KINDS],
     read: AtomicU32,
     done: AtomicU32,
+    first_answer: OnceLock<Duration>,
 }
 
 /// Where the time went, in seconds.
@@ -40,6 +42,8 @@ pub struct Timings {
     pub wall_s: f64,
     /// Reading and reducing pixels, summed over all readers.
     pub reading_s: f64,
+    /// From the first tile's admission to the model's first answer; 0 if there was none.
+    pub first_answer_s: f64,
     /// The model's threads waited for tiles, summed over all lanes.
     pub waiting_for_tiles_s: f64,
     /// The model's threads waited for the stages behind them, summed over all lanes.
@@ -61,6 +65,7 @@ impl Default for Stats {
             nanoseconds: Default::default(),
             read: AtomicU32::new(0),
             done: AtomicU32::new(0),
+            first_answer: OnceLock::new(),
         }
     }
 }
@@ -102,11 +107,17 @@ impl Stats {
         self.done.fetch_add(1, Ordering::AcqRel) + 1
     }
 
+    /// The model has answered; the first time counts.
+    pub(super) fn note_answer(&self) {
+        self.first_answer.get_or_init(|| self.begun.elapsed());
+    }
+
     /// Where the time has gone so far.
     pub fn timings(&self) -> Timings {
         Timings {
             wall_s: self.begun.elapsed().as_secs_f64(),
             reading_s: self.seconds(Work::Reading),
+            first_answer_s: self.first_answer.get().map_or(0.0, Duration::as_secs_f64),
             waiting_for_tiles_s: self.seconds(Work::WaitingForTiles),
             waiting_for_room_s: self.seconds(Work::WaitingForRoom),
             forward_s: self.seconds(Work::Forward),
@@ -122,6 +133,17 @@ pub fn peak_rss_mb() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok().map(|kib| kib / 1024.0)
+}
+
+/// Seconds since this process was started (within 0.02 s), where the system tells.
+pub fn process_age_s() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name, in parentheses, may hold anything; the 20th value behind it is the start, in ticks since the system's.
+    let started: f64 = status.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+    let now: f64 = std::fs::read_to_string("/proc/uptime").ok()?.split_whitespace().next()?.parse().ok()?;
+    // SAFETY: asks for a number.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    (ticks > 0).then(|| (now - started / ticks as f64).max(0.0))
 }
 
 #[cfg(test)]
@@ -142,5 +164,25 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn peak_memory_is_known_on_linux() {
         assert!(peak_rss_mb().expect("VmHWM") > 1.0);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_process_gets_older_by_the_clock() {
+        let (clock, age) = (Instant::now(), process_age_s().expect("/proc/self/stat"));
+        std::thread::sleep(Duration::from_millis(300));
+        let (passed, aged) = (clock.elapsed().as_secs_f64(), process_age_s().expect("/proc/self/stat") - age);
+        assert!((aged - passed).abs() < 0.1 && age < 86_400.0, "{aged} s in {passed} s");
+    }
+
+    #[test]
+    fn the_first_answer_counts() {
+        let stats = Stats::default();
+        assert_eq!(stats.timings().first_answer_s, 0.0);
+        stats.note_answer();
+        let first = stats.timings().first_answer_s;
+        std::thread::sleep(Duration::from_millis(2));
+        stats.note_answer();
+        assert!(first > 0.0 && stats.timings().first_answer_s == first);
     }
 }
