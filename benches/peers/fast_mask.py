@@ -1,6 +1,6 @@
 """A whole slide through FAST: level 0 in patches of 256 px without overlap, a network as ONNX, the stitched mask as a TIFF pyramid.
 
-    pip install pyfast numpy onnx      (and libusb, an OpenCL loader and libGL from the system)
+    pip install pyfast numpy onnx      (and libusb, libGL, and OpenCL with a device such as pocl from the system)
     python benches/peers/fast_mask.py prepare unet.onnx fixed.onnx
     python benches/peers/fast_mask.py run slide.tif fixed.onnx mask.tiff
 

@@ -96,7 +96,7 @@ fn a_start_that_fails_is_an_error_at_once_that_quotes_what_the_program_wrote() {
     let missing = Bench::with(|options| options.program = "/nowhere/slidestream".into());
     assert!(start_failure(&missing).contains("cannot start the engine /nowhere/slidestream: No such file"));
 
-    let program = env!("CARGO_BIN_EXE_slidestream");
+    let program = env!("CARGO_BIN_EXE_slidestream-torch");
     // The system's loader finds a damaged libtorch first.
     let damaged = tempfile::tempdir().expect("a folder");
     std::fs::write(damaged.path().join("libtorch_cpu.so"), "").expect("written");

@@ -32,7 +32,7 @@ impl Bench {
 
     fn with(change: impl FnOnce(&mut EngineOptions)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut options = EngineOptions::new(env!("CARGO_BIN_EXE_slidestream"));
+        let mut options = EngineOptions::new(env!("CARGO_BIN_EXE_slidestream-torch"));
         options.logs = folder.path().join("logs");
         change(&mut options);
         Self { folder, engine: Engine::new(options) }

@@ -53,12 +53,12 @@ fn a_stalled_sink_stops_the_readers_when_the_prediction_budget_is_full_and_pixel
 fn without_any_byte_limit_the_channels_alone_stop_the_readers() {
     let config = StreamConfig { readers: 1, vectorizers: 1, ..config() };
     let writer = 1;
-    let before_writer = 1;
+    let before_writer = 16;
     let stitcher = 1;
-    let before_stitcher = 1; // as many as vectorizers
+    let before_stitcher = 16;
     let vectorizer = 1;
     let before_vectorizer = 4; // two batches
-    let model = 1; // nine tiles lie behind it: of the fifth batch, one tile is still in its hands
+    let model = 1; // 39 tiles lie behind it: of the twentieth batch, one tile is still in its hands
     let ready = 2;
     let batcher = 2;
     let before_batcher = 1;
