@@ -4,18 +4,19 @@ use super::lanes::Lanes;
 use super::package::Package;
 use super::torch_copies::Copies;
 use super::torch_device::{LIBTORCH, choose, device_name, precision_name};
-use super::{EngineInfo, EngineOptions, Segmenter, tiling, torchscript};
+use super::torchscript::{self, Script};
+use super::{EngineInfo, EngineOptions, Segmenter, tiling};
 use crate::error::{Error, Result};
 use crate::nn::{Init, Mode, UNet, is_out_of_memory, torch_error, weights};
 use crate::tile::{ProbabilityMaps, Tile};
 use image::RgbImage;
 use std::sync::Arc;
-use tch::{CModule, Device, Kind, TchError, Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 
 /// A network ready for inference.
 enum Network {
     UNet(Box<UNet>),
-    Script(Arc<CModule>),
+    Script(Arc<Script>),
 }
 
 /// A [`Segmenter`] that computes with libtorch on a CPU or a CUDA device.
@@ -128,7 +129,7 @@ impl TorchSegmenter {
         let x = x.f_to_kind(self.kind)?.f_permute([0, 3, 1, 2])?;
         let logits = match &self.network {
             Network::UNet(net) => net.logits(&x, None, Mode::eval(self.kind))?,
-            Network::Script(module) => module.forward_ts(&[x.f_contiguous()?])?,
+            Network::Script(script) => script.forward(&x)?,
         };
         let size = pixels.size();
         let want = [size[0], self.classes as i64, size[1], size[2]];
@@ -203,7 +204,7 @@ impl Segmenter for TorchSegmenter {
         let network = match &self.network {
             // What is folded already is shared.
             Network::UNet(net) => Network::UNet(Box::new(net.folded(self.kind, self.device)?)),
-            Network::Script(module) => Network::Script(module.clone()),
+            Network::Script(script) => Network::Script(script.clone()),
         };
         let copies = self.copies.as_ref().map(Copies::another).transpose()?;
         Ok(Box::new(Self { model: self.model.clone(), network, engine: self.engine.clone(), copies, ..*self }))
