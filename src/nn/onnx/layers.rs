@@ -4,7 +4,7 @@
 use super::graph::{Attribute, Element, Graph};
 use crate::nn::attention::{Attention, HEAD_WIDTH, HEADS, INNER};
 use crate::nn::blocks::{Block, ResBlock, TimeTerm};
-use crate::nn::layers::{Conv, NORM_EPS, Norm, Result};
+use crate::nn::layers::{Conv, Kernel, NORM_EPS, Norm, Result};
 use tch::TchError;
 
 impl Conv {
@@ -87,11 +87,12 @@ impl Attention {
     pub(in crate::nn) fn export(&self, graph: &mut Graph, name: &str, x: &str) -> Result<String> {
         let part = |part: &str| format!("{name}.{part}");
         let normed = self.norm.export(graph, &part("norm"), x)?;
-        let projected = self.to_qkv.export(graph, &part("to_qkv"), &normed)?;
-        let parts = ["q", "k", "v"].map(part);
-        let names = [&*parts[0], &*parts[1], &*parts[2]];
-        let widths = graph.integers(&part("widths"), &[INNER; 3]);
-        graph.nodes("Split", &part("split"), &[&projected, &widths], &[Attribute::Int("axis", 1)], &names);
+        // One convolution for each. OpenVINO splits what a single one gives with its channels last, value by value.
+        let mut parts = [String::new(), String::new(), String::new()];
+        for (number, (value, letter)) in (0..).zip(parts.iter_mut().zip(["q", "k", "v"])) {
+            let weight = self.to_qkv.weight.f_narrow(0, number * INNER, INNER)?;
+            *value = Conv { weight, bias: None, kernel: Kernel::POINT }.export(graph, &part(letter), &normed)?;
+        }
         let shape = graph.node("Shape", &part("shape"), &[&parts[0]], &[]);
         let rows = graph.integers(&part("rows"), &[0, HEADS, HEAD_WIDTH, -1]);
         let rows = parts.clone().map(|value| graph.node("Reshape", &format!("{value}.rows"), &[&value, &rows], &[]));
