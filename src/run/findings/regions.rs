@@ -10,7 +10,8 @@ use crate::vectorize::class_map::class_map;
 const DENSITY_UNIT: f64 = 1.0 / (1 << 20) as f64;
 
 impl Finder {
-    /// The class map of the tile's core and the regions within it; what lies off the slide, or off the area if the model says so, is background.
+    /// The class map of the tile's core and the regions within it; what lies off the slide, or off the area if the model
+    /// says so, is background.
     pub(super) fn find_regions(&self, tile: &Tile, maps: &ProbabilityMaps) -> Found {
         let spec = &tile.spec;
         let ModelPackage { classes, postprocessing: post, .. } = &self.model;
