@@ -178,7 +178,7 @@ fn a_trusted_torchscript_model_segments() {
     // A program that takes the three colours for the logits of three classes.
     let mut program = |x: &[Tensor]| vec![x[0].g_mul_scalar(10.0)];
     let example = Tensor::zeros([1, 3, 8, 8], (Kind::Float, Device::Cpu));
-    let module = CModule::create_by_tracing("Program", "forward", &[example], &mut program).unwrap();
+    let module = tch::CModule::create_by_tracing("Program", "forward", &[example], &mut program).unwrap();
     let path = package.folder().join("model.pt");
     module.save(&path).unwrap();
     let mut config = package.config.clone();
