@@ -46,9 +46,9 @@ class ForeignLibrariesTest {
         }
     }
 
-    /** Libraries that the engine's program is linked with, by the system's loader. */
+    /** Libraries that the program which computes is linked with, by the system's loader. */
     private static List<Path> libraries() throws Exception {
-        ProcessBuilder process = new ProcessBuilder(System.getProperty("slidestream.engine"));
+        ProcessBuilder process = new ProcessBuilder(System.getProperty("slidestream.engine") + "-torch");
         process.environment().put("LD_TRACE_LOADED_OBJECTS", "1");
         String listed = new String(process.start().getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         return listed.lines()
