@@ -3,12 +3,11 @@
 //! Loading libtorch costs 0.2 s and 110 MiB before `main`, which someone who asks for a slide's size should not pay. A
 //! program of the main crate is linked to it whatever it calls, so this one is a crate of its own.
 
+use slidestream::bundle::WHOLE_PROGRAM;
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
-/// The program that has every subcommand.
-const WHOLE: &str = "slidestream-torch";
 /// Subcommands that are the same without libtorch.
 const OWN: [&str; 3] = ["info", "thumbnail", "tissue"];
 
@@ -34,7 +33,7 @@ fn hand_over(name: &OsStr, arguments: &[impl AsRef<OsStr>]) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let whole = here.with_file_name(WHOLE);
+    let whole = here.with_file_name(WHOLE_PROGRAM);
     let error = Command::new(&whole).arg0(name).args(arguments).exec();
     eprintln!(
         "error: cannot start {}, which belongs beside {}; build it with cargo build --release, or install the engine again\n  \

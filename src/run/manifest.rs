@@ -165,7 +165,7 @@ pub struct Counts {
 pub struct Phases {
     /// Finding the tissue and planning the tiles.
     pub planning_s: f64,
-    /// From the start of the process to the model's first answer for this slide, where the system tells.
+    /// From the start of the process to the model's first answer for this slide, if there was one and the system tells.
     pub to_first_answer_s: Option<f64>,
     /// Creation of the output files.
     pub preparing_s: f64,

@@ -148,7 +148,7 @@ pub struct Worked {
     pub outcome: Outcome,
     /// What was found.
     pub counts: Counts,
-    /// From the start of the process to the model's first answer, seconds.
+    /// From the start of the process to the model's first answer, if there was one, seconds.
     pub to_first_answer_s: Option<f64>,
     /// Creation of the output files, seconds.
     pub preparing_s: f64,
@@ -298,7 +298,7 @@ impl Run<'_> {
         };
         let age_s = process_age_s();
         let outcome = stream::run(&flow, stages, &self.cancel)?;
-        let to_first_answer_s = age_s.map(|age| age + outcome.timings.first_answer_s);
+        let to_first_answer_s = age_s.zip(outcome.timings.first_answer_s).map(|(age, after)| age + after);
         let finishing = Instant::now();
         let rest = joiner.finish();
         observer.objects(&rest.objects)?;

@@ -116,7 +116,6 @@ impl ModelThread<'_> {
             let maps = self.forward(&tiles[..count]);
             match maps {
                 Ok(maps) => {
-                    self.supervisor.stats.note_answer();
                     for ((tile, maps), permit) in tiles.drain(..count).zip(maps).zip(permits.by_ref()) {
                         let prediction = Prediction { spec: tile.spec, maps, permit };
                         done.push(Answer::Tile(tile, prediction));
@@ -190,6 +189,7 @@ impl ModelThread<'_> {
                 tiles.len()
             )));
         }
+        self.supervisor.stats.note_answer();
         Ok(maps)
     }
 }

@@ -42,8 +42,8 @@ pub struct Timings {
     pub wall_s: f64,
     /// Reading and reducing pixels, summed over all readers.
     pub reading_s: f64,
-    /// From the first tile's admission to the model's first answer; 0 if there was none.
-    pub first_answer_s: f64,
+    /// From the first tile's admission to the model's first answer, if there was one.
+    pub first_answer_s: Option<f64>,
     /// The model's threads waited for tiles, summed over all lanes.
     pub waiting_for_tiles_s: f64,
     /// The model's threads waited for the stages behind them, summed over all lanes.
@@ -117,7 +117,7 @@ impl Stats {
         Timings {
             wall_s: self.begun.elapsed().as_secs_f64(),
             reading_s: self.seconds(Work::Reading),
-            first_answer_s: self.first_answer.get().map_or(0.0, Duration::as_secs_f64),
+            first_answer_s: self.first_answer.get().map(Duration::as_secs_f64),
             waiting_for_tiles_s: self.seconds(Work::WaitingForTiles),
             waiting_for_room_s: self.seconds(Work::WaitingForRoom),
             forward_s: self.seconds(Work::Forward),
@@ -178,11 +178,11 @@ mod tests {
     #[test]
     fn the_first_answer_counts() {
         let stats = Stats::default();
-        assert_eq!(stats.timings().first_answer_s, 0.0);
+        assert_eq!(stats.timings().first_answer_s, None);
         stats.note_answer();
         let first = stats.timings().first_answer_s;
         std::thread::sleep(Duration::from_millis(2));
         stats.note_answer();
-        assert!(first > 0.0 && stats.timings().first_answer_s == first);
+        assert!(first.is_some() && stats.timings().first_answer_s == first);
     }
 }

@@ -101,14 +101,7 @@ pub fn runs<T: PartialEq + Copy>(values: &[T], size: Size, background: T, connec
                 if values[(y - 1) * width + column as usize] != value {
                     continue;
                 }
-                let root = root_of(&mut parent, other);
-                if number == 0 {
-                    number = root;
-                } else if root != number {
-                    let (low, high) = (root.min(number), root.max(number));
-                    parent[high as usize] = low;
-                    number = low;
-                }
+                number = if number == 0 { root_of(&mut parent, other) } else { unite(&mut parent, number, other) };
             }
             if number == 0 {
                 number = parent.len() as u32;
@@ -153,6 +146,13 @@ fn numbered(parent: &mut [u32]) -> (Vec<u32>, u32) {
         }
     }
     (final_number, count)
+}
+
+/// Makes the sets of two numbers one; gives its root, the smaller one of theirs.
+pub(crate) fn unite(parent: &mut [u32], a: u32, b: u32) -> u32 {
+    let (a, b) = (root_of(parent, a), root_of(parent, b));
+    parent[a.max(b) as usize] = a.min(b);
+    a.min(b)
 }
 
 /// The root of a number in disjoint sets.

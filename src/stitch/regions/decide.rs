@@ -2,7 +2,7 @@
 
 use super::Limits;
 use super::labels::{Label, Labels};
-use crate::vectorize::pieces::root_of;
+use crate::vectorize::pieces::{root_of, unite};
 
 /// What becomes of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,10 +35,7 @@ pub(super) struct Decided {
 /// that shares no edge with background which may yet be filled.
 pub(super) fn decide(labels: &Labels, on_side: &[bool], limits: Limits) -> Decided {
     let parts = &labels.parts;
-    let is_small = |part: u32| {
-        let label = &parts[part as usize];
-        label.class.is_none() && f64::from(label.pixels) <= limits.max_hole_px
-    };
+    let is_small = |part: u32| limits.may_be_hole(parts[part as usize]);
     let any = (0..parts.len() as u32).any(is_small);
     let borders = if any { labels.borders(is_small) } else { Vec::new() };
 
@@ -52,8 +49,7 @@ pub(super) fn decide(labels: &Labels, on_side: &[bool], limits: Limits) -> Decid
             beside.iter().for_each(|pair| waits[pair[1] as usize] = true);
         } else if beside.iter().all(|pair| parts[pair[1] as usize].class == class) {
             for pair in beside {
-                let (a, b) = (root_of(&mut parent, background), root_of(&mut parent, pair[1]));
-                parent[a.max(b) as usize] = a.min(b);
+                unite(&mut parent, background, pair[1]);
             }
         }
     }

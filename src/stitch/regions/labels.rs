@@ -1,6 +1,6 @@
 //! The parts of one core's class map, stretch by stretch.
 
-use crate::vectorize::pieces::root_of;
+use crate::vectorize::pieces::{root_of, unite};
 use std::ops::Range;
 
 /// Pixels of one part that follow each other in a row; places in the core, counted row by row.
@@ -66,13 +66,7 @@ impl Labels {
                     if class_of[other as usize] != class {
                         continue;
                     }
-                    let root = root_of(&mut parent, other);
-                    if part == u32::MAX {
-                        part = root;
-                    } else if root != part {
-                        parent[root.max(part) as usize] = root.min(part);
-                        part = root.min(part);
-                    }
+                    part = if part == u32::MAX { root_of(&mut parent, other) } else { unite(&mut parent, part, other) };
                 }
                 if part == u32::MAX {
                     part = parent.len() as u32;

@@ -176,7 +176,7 @@ impl CoreMap {
 
 impl Limits {
     /// Is it background that may be filled?
-    fn may_be_hole(&self, part: Label) -> bool {
+    pub(super) fn may_be_hole(&self, part: Label) -> bool {
         part.class.is_none() && f64::from(part.pixels) <= self.max_hole_px
     }
 }

@@ -12,7 +12,7 @@ use super::forest::Forest;
 use super::frontier::{END, Edges, Frontier, Place};
 use super::map::{CoreMap, Sums};
 use super::window::Pixel;
-use crate::vectorize::pieces::root_of;
+use crate::vectorize::pieces::{root_of, unite};
 use std::collections::{BTreeMap, VecDeque};
 
 /// See the [module](self).
@@ -42,8 +42,7 @@ impl Sieved {
         // Parts of one class share edges where background between them was filled.
         for &[background, object] in &map.borders {
             if class_of[background as usize].is_some() && class_of[background as usize] == class_of[object as usize] {
-                let (a, b) = (root_of(&mut parent, background), root_of(&mut parent, object));
-                parent[a.max(b) as usize] = a.min(b);
+                unite(&mut parent, background, object);
             }
         }
         let (mut area_of, mut areas) = (vec![None; map.parts.len()], Vec::new());
